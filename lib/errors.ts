@@ -1,0 +1,63 @@
+// The errors of Logwood. The class says what to do, the code what happened; `cause` keeps the origin.
+// Codes are the contract, messages may change. Keys in messages are discovery keys, never log keys.
+
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'UNKNOWN_OPTION'
+  | 'CLOSED'
+  | 'NOT_WRITABLE'
+  | 'LOCKED'
+  | 'FROZEN'
+  | 'BEHIND'
+  | 'ABORTED'
+  | 'TIMEOUT'
+  | 'NOT_AVAILABLE'
+  | 'READ_FAILED'
+  | 'WRITE_FAILED'
+  | 'CORRUPT'
+  | 'WRONG_KEY'
+  | 'FORMAT_TOO_NEW'
+  | 'NOT_FOUND'
+  | 'BAD_MESSAGE'
+  | 'BAD_HANDSHAKE'
+  | 'BAD_CAPABILITY'
+  | 'LIMIT_EXCEEDED'
+  | 'BAD_HASH'
+  | 'BAD_SIGNATURE'
+  | 'BAD_MANIFEST'
+  | 'CONFLICT'
+
+/** Base of every error that Logwood throws on purpose. */
+export class LogwoodError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** The caller is wrong: fix the call. INVALID_ARGUMENT, UNKNOWN_OPTION. */
+export class ArgumentError extends LogwoodError {}
+
+/** Not now: the thing is closed, locked, frozen or not writable. CLOSED, NOT_WRITABLE, LOCKED, FROZEN, BEHIND. */
+export class StateError extends LogwoodError {}
+
+/** You asked us to stop. ABORTED, TIMEOUT. */
+export class AbortError extends LogwoodError {}
+
+/** Nobody reachable has it. NOT_AVAILABLE. */
+export class UnavailableError extends LogwoodError {}
+
+/** The disk failed, or lies. READ_FAILED, WRITE_FAILED, CORRUPT, WRONG_KEY, FORMAT_TOO_NEW, NOT_FOUND. */
+export class StorageError extends LogwoodError {}
+
+/** The remote's bytes are not the protocol. BAD_MESSAGE, BAD_HANDSHAKE, BAD_CAPABILITY, LIMIT_EXCEEDED. */
+export class ProtocolError extends LogwoodError {}
+
+/** The remote's proof is false. BAD_HASH, BAD_SIGNATURE, BAD_MANIFEST; BAD_MESSAGE for a malformed shape. */
+export class ProofError extends LogwoodError {}
+
+/** One key signed two histories. CONFLICT. */
+export class ConflictError extends LogwoodError {}
