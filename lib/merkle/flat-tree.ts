@@ -1,11 +1,18 @@
 // Positions in the Merkle tree (spec log.md section 2). The only place where a block index becomes a
-// nodeIndex or back. Exact up to 2^53: no 32-bit shifts on positions.
+// nodeIndex or back. Exact for all nodes of a tree of up to 2^51 blocks (MAX_LENGTH).
 //
 // A leaf is 2 × its block index. Node N(depth, offset) = (2 × offset + 1) × 2^depth − 1:
 //
 //            3                 depth 2
 //        1       5             depth 1
 //      0   2   4   6           depth 0: blocks 0, 1, 2, 3
+//
+// In bits a node is: offset, a 0, then `depth` ones. With w = 2^depth the sibling differs in bit 2w only,
+// the parent lies halfway between the two, and the node covers the leaves less than w away.
+// Hot file: positions below 2^30 − 1 use 32-bit operations, larger ones arithmetic (bench/merkle).
+
+/** Below: node, parent and sibling fit in 31 bits. */
+const SMALL = 0x3fffffff
 
 /** The leaf of a block. */
 export function leafOf(index: number): number {
@@ -23,6 +30,7 @@ export function isLeaf(nodeIndex: number): boolean {
 
 /** Number of levels below the node: the consecutive 1 bits at the low end. */
 export function depthOf(nodeIndex: number): number {
+  if (nodeIndex < SMALL) return 31 - Math.clz32(~nodeIndex & (nodeIndex + 1))
   const low = nodeIndex % 0x100000000
   if (low !== 0xffffffff) return 31 - Math.clz32(~low & (low + 1))
   return 32 + depthOf(Math.floor(nodeIndex / 0x100000000))
@@ -39,46 +47,58 @@ export function offsetOf(nodeIndex: number, depth: number = depthOf(nodeIndex)):
 }
 
 export function parentOf(nodeIndex: number): number {
-  const depth = depthOf(nodeIndex)
-  return nodeAt(depth + 1, Math.floor(offsetOf(nodeIndex, depth) / 2))
+  if (nodeIndex < SMALL) {
+    const width = ~nodeIndex & (nodeIndex + 1)
+    return (nodeIndex | width) & ~(width << 1)
+  }
+  const width = widthOf(nodeIndex)
+  return isLeftChild(nodeIndex) ? nodeIndex + width : nodeIndex - width
 }
 
 export function siblingOf(nodeIndex: number): number {
-  const width = 2 ** (depthOf(nodeIndex) + 1)
-  return isLeftChild(nodeIndex) ? nodeIndex + width : nodeIndex - width
+  if (nodeIndex < SMALL) return nodeIndex ^ ((~nodeIndex & (nodeIndex + 1)) << 1)
+  const distance = 2 * widthOf(nodeIndex)
+  return isLeftChild(nodeIndex) ? nodeIndex + distance : nodeIndex - distance
 }
 
 /** Whether the node is the left one of its parent's children. */
 export function isLeftChild(nodeIndex: number): boolean {
+  if (nodeIndex < SMALL) return (nodeIndex & ((~nodeIndex & (nodeIndex + 1)) << 1)) === 0
   return offsetOf(nodeIndex) % 2 === 0
 }
 
 /** The caller knows that the node is not a leaf. */
 export function leftChildOf(nodeIndex: number): number {
-  return nodeIndex - 2 ** (depthOf(nodeIndex) - 1)
+  return nodeIndex - widthOf(nodeIndex) / 2
 }
 
 /** The caller knows that the node is not a leaf. */
 export function rightChildOf(nodeIndex: number): number {
-  return nodeIndex + 2 ** (depthOf(nodeIndex) - 1)
+  return nodeIndex + widthOf(nodeIndex) / 2
+}
+
+/** How many blocks the node covers: 2^depth. */
+export function widthOf(nodeIndex: number): number {
+  if (nodeIndex < SMALL) return ~nodeIndex & (nodeIndex + 1)
+  return 2 ** depthOf(nodeIndex)
 }
 
 /** First block covered by the node. */
 export function startOf(nodeIndex: number): number {
-  return (nodeIndex + 1 - 2 ** depthOf(nodeIndex)) / 2
+  return (nodeIndex + 1 - widthOf(nodeIndex)) / 2
 }
 
 /** One past the last block covered by the node. */
 export function endOf(nodeIndex: number): number {
-  return (nodeIndex + 1 + 2 ** depthOf(nodeIndex)) / 2
+  return (nodeIndex + 1 + widthOf(nodeIndex)) / 2
 }
 
 /** Whether `inner` is `outer` or lies below it. */
 export function containsNode(outer: number, inner: number): boolean {
-  return Math.abs(inner - outer) < 2 ** depthOf(outer)
+  return Math.abs(inner - outer) < widthOf(outer)
 }
 
-/** The full roots of a log of that many blocks, left to right: at most 53. */
+/** The full roots of a log of that many blocks, left to right: at most 52. */
 export function rootsOf(length: number): number[] {
   const roots: number[] = []
   let start = 0

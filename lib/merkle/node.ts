@@ -2,8 +2,18 @@
 //
 // On the wire: uint nodeIndex | uint byteLength | 32 bytes hash
 // Example: node 2 over 7 bytes = 02 07 <hash>
-import { hash } from '../crypto/hash.ts'
-import { type Codec, fixed32, uint, writeUint64 } from '../util/codec.ts'
+//
+// What is hashed (integers are u64 little-endian):
+//   leaf    00 | byteLength | block
+//   parent  01 | byteLength of both | left hash | right hash
+//   roots   02 | for each root: hash | nodeIndex | byteLength
+//
+// A hash vouches for the node's own byteLength only where it was computed here. The byteLength of a node
+// taken from a proof is what the sender said: the parent's hash binds the sum of two siblings, not each
+// of them (spec log.md section 17, item 1). Seek treats lengths as claims for that reason.
+import { HASH_BYTES, hash, hashHeaded, hashInto } from '../crypto/hash.ts'
+import { viewOf } from '../util/bytes.ts'
+import { type Codec, fixed32, uint } from '../util/codec.ts'
 import { leafOf, parentOf } from './flat-tree.ts'
 
 export interface Node {
@@ -34,52 +44,93 @@ export const nodeCodec: Codec<Node> = {
   }
 }
 
+export const LEAF_HEAD_BYTES = 9
+export const PARENT_BYTES = 73
+
 const LEAF_TYPE = 0
 const PARENT_TYPE = 1
 const ROOT_TYPE = 2
-const PREFIX_BYTES = 9
-/** Blocks up to here are copied behind their prefix and hashed in one go, which is faster than two parts. */
-const SCRATCH_BYTES = 4096
+const ROOT_BYTES = 48
 
-const scratch = new Uint8Array(PREFIX_BYTES + SCRATCH_BYTES)
+const leafHead = new Uint8Array(LEAF_HEAD_BYTES)
+const leafHeadView = viewOf(leafHead)
+const parentInput = new Uint8Array(PARENT_BYTES)
+const parentInputView = viewOf(parentInput)
 
-/** The leaf of a block. */
-export function leafNode(index: number, block: Uint8Array): Node {
-  return { nodeIndex: leafOf(index), byteLength: block.byteLength, hash: leafHash(block) }
+/** The leaf of a block. The hash is put into 32 bytes that the caller may bring. */
+export function leafNode(
+  index: number,
+  block: Uint8Array,
+  output: Uint8Array = new Uint8Array(HASH_BYTES)
+): Node {
+  writeLeafHead(leafHead, leafHeadView, 0, block.byteLength)
+  hashHeaded(output, leafHead, block)
+  return { nodeIndex: leafOf(index), byteLength: block.byteLength, hash: output }
 }
 
-export function leafHash(block: Uint8Array): Uint8Array {
-  const input =
-    block.byteLength <= SCRATCH_BYTES
-      ? scratch.subarray(0, PREFIX_BYTES + block.byteLength)
-      : new Uint8Array(PREFIX_BYTES + block.byteLength)
-  input[0] = LEAF_TYPE
-  writeUint64(input, 1, block.byteLength)
-  input.set(block, PREFIX_BYTES)
-  return hash(input)
+/** The parent of two siblings, given left to right. The hash is put into 32 bytes that the caller may bring. */
+export function parentNode(
+  left: Node,
+  right: Node,
+  output: Uint8Array = new Uint8Array(HASH_BYTES)
+): Node {
+  writeParent(parentInput, parentInputView, 0, left, right)
+  hashInto(output, parentInput)
+  return {
+    nodeIndex: parentOf(left.nodeIndex),
+    byteLength: left.byteLength + right.byteLength,
+    hash: output
+  }
 }
 
-/** The parent of two siblings, given left to right. */
-export function parentNode(left: Node, right: Node): Node {
-  const byteLength = left.byteLength + right.byteLength
-  const input = scratch.subarray(0, PREFIX_BYTES + 64)
-  input[0] = PARENT_TYPE
-  writeUint64(input, 1, byteLength)
-  input.set(left.hash, PREFIX_BYTES)
-  input.set(right.hash, PREFIX_BYTES + 32)
-  return { nodeIndex: parentOf(left.nodeIndex), byteLength, hash: hash(input) }
+/** What comes before the block in a leaf's hash: 9 bytes. */
+export function writeLeafHead(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  byteLength: number
+): void {
+  bytes[start] = LEAF_TYPE
+  writeLength(view, start + 1, byteLength)
+}
+
+/** All that goes into a parent's hash: 73 bytes. */
+export function writeParent(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  left: Node,
+  right: Node
+): void {
+  bytes[start] = PARENT_TYPE
+  writeLength(view, start + 1, left.byteLength + right.byteLength)
+  bytes.set(left.hash, start + LEAF_HEAD_BYTES)
+  bytes.set(right.hash, start + LEAF_HEAD_BYTES + HASH_BYTES)
+}
+
+/** Whether two nodes of one position are the same; their byte lengths may be claims and do not count. */
+export function sameHash(a: Node, b: Node): boolean {
+  for (let i = 0; i < HASH_BYTES; i++) if (a.hash[i] !== b.hash[i]) return false
+  return true
 }
 
 /** The hash that a head is signed over: all full roots, left to right. */
 export function rootHash(roots: readonly Node[]): Uint8Array {
-  const input = new Uint8Array(1 + roots.length * 48)
+  const input = new Uint8Array(1 + roots.length * ROOT_BYTES)
+  const view = viewOf(input)
   input[0] = ROOT_TYPE
   let offset = 1
   for (const root of roots) {
     input.set(root.hash, offset)
-    writeUint64(input, offset + 32, root.nodeIndex)
-    writeUint64(input, offset + 40, root.byteLength)
-    offset += 48
+    writeLength(view, offset + HASH_BYTES, root.nodeIndex)
+    writeLength(view, offset + HASH_BYTES + 8, root.byteLength)
+    offset += ROOT_BYTES
   }
   return hash(input)
+}
+
+function writeLength(view: DataView, offset: number, value: number): void {
+  const high = value < 0x100000000 ? 0 : Math.floor(value / 0x100000000)
+  view.setUint32(offset, value - high * 0x100000000, true)
+  view.setUint32(offset + 4, high, true)
 }

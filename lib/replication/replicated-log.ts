@@ -6,7 +6,7 @@ import type { Unsubscribe } from '../util/emitter.ts'
 /** `outdated`: the log moved on while the proof was checked, ask again. */
 export type Accepted = 'stored' | 'already-here' | 'outdated'
 
-/** What peers may hear of: all of it is durable when it is published. */
+/** One published step: peers may hear of it. */
 export interface LogChange {
   /** The head moved: length or fork differ from before. */
   readonly headChanged: boolean
@@ -20,11 +20,19 @@ export interface LogChange {
   readonly manifestChanged: boolean
 }
 
+export interface PublishedHead {
+  readonly fork: number
+  readonly length: number
+  readonly contiguousLength: number
+}
+
 export interface ReplicatedLog {
   /** 32 bytes. Secret between those who may read. */
   readonly key: Uint8Array
   readonly discoveryKey: Uint8Array
-  /** All of the following tell the published state: synced, safe to show to peers. */
+  /** What peers may hear of: all of it is synced, if the log's level asks for that. */
+  readonly published: PublishedHead
+  /** From here on: what local callers can rely on already. */
   readonly fork: number
   readonly length: number
   readonly byteLength: number

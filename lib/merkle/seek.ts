@@ -1,0 +1,130 @@
+// Seek: byte offset → block, one needed node at a time (spec log.md sections 9 and 10.3). A pure stepper: the
+// owner reads the node named by `needs` and feeds it, or feeds null if it is not stored. Each step goes one
+// level down, so a seek ends after at most 52 of them whatever the nodes say.
+//
+//   start ──► looking at the left child of `at` ──► found   at a border or in a leaf
+//                  │        ▲                    ╲► within  the child is not stored, or lies about its length:
+//                  └────────┘ go left or right              the byte is somewhere in this subtree
+//
+// Byte lengths of nodes whose children were never seen are claims of whoever sent them (node.ts). A claim that
+// cannot be true, because a child would be longer than its parent, ends the seek like a missing node: what lies
+// within has to be fetched and hashed, which replaces the claim by the truth. A lie that only shifts bytes between
+// siblings can still lead to the wrong block: who reads there compares byteOffset with the block's own length.
+//
+// With padding each block begins with that many bytes which do not count (encrypted logs).
+import { assert } from '../util/assert.ts'
+import {
+  endOf,
+  isLeaf,
+  leftChildOf,
+  rightChildOf,
+  startOf,
+  widthOf
+} from './flat-tree.ts'
+import type { Node } from './node.ts'
+
+/** A byte of the log as block and offset in it. */
+export interface Position {
+  readonly index: number
+  /** Within the block, padding not counted. */
+  readonly byteOffset: number
+}
+
+export type SeekResult =
+  /** `nodeIndex` is the smallest node known to begin or end at the byte, or the leaf that holds it. */
+  | { readonly kind: 'found'; readonly position: Position; readonly nodeIndex: number }
+  /** The byte is in one of these blocks; more nodes are needed to tell. */
+  | {
+      readonly kind: 'within'
+      readonly start: number
+      readonly end: number
+      readonly nodeIndex: number
+    }
+  /** Past the last byte. */
+  | { readonly kind: 'beyond' }
+
+export class Seek {
+  readonly #padding: number
+  /** The subtree that holds the byte, how many bytes it is said to have, and the byte counted from its begin. */
+  #at = 0
+  #atBytes = 0
+  #rest: number
+  #result: SeekResult | null = null
+
+  /**
+   * Looks for a byte of the tree with these full roots, left to right.
+   * @param padding bytes at the head of each block that do not count
+   */
+  constructor(roots: readonly Node[], byteOffset: number, padding: number) {
+    this.#padding = padding
+    this.#rest = byteOffset
+    this.#enter(roots)
+  }
+
+  /** The node to feed next; null when the result is there. */
+  get needs(): number | null {
+    return this.#result === null ? leftChildOf(this.#at) : null
+  }
+
+  get result(): SeekResult | null {
+    return this.#result
+  }
+
+  /** Takes the node named by `needs`, or null if it is not stored. */
+  feed(left: Node | null): void {
+    assert(this.#result === null, 'The seek has ended')
+    if (left === null) return this.#stopWithin()
+    assert(left.nodeIndex === leftChildOf(this.#at), 'Another node was needed')
+    const leftBytes = this.#payloadOf(left)
+    if (leftBytes < 0 || leftBytes > this.#atBytes) return this.#stopWithin()
+    if (leftBytes === this.#rest) return this.#stopAfter(left.nodeIndex)
+    if (leftBytes > this.#rest) {
+      this.#descend(left.nodeIndex, leftBytes)
+    } else {
+      this.#rest -= leftBytes
+      this.#descend(rightChildOf(this.#at), this.#atBytes - leftBytes)
+    }
+  }
+
+  #enter(roots: readonly Node[]): void {
+    for (const root of roots) {
+      const bytes = this.#payloadOf(root)
+      if (this.#rest === 0) return this.#stopBefore(root.nodeIndex)
+      if (bytes === this.#rest) return this.#stopAfter(root.nodeIndex)
+      if (bytes > this.#rest) return this.#descend(root.nodeIndex, bytes)
+      this.#rest -= bytes
+    }
+    if (roots.length === 0 && this.#rest === 0) {
+      this.#result = { kind: 'found', position: { index: 0, byteOffset: 0 }, nodeIndex: 0 }
+    } else {
+      this.#result = { kind: 'beyond' }
+    }
+  }
+
+  #descend(nodeIndex: number, bytes: number): void {
+    this.#at = nodeIndex
+    this.#atBytes = bytes
+    if (!isLeaf(nodeIndex)) return
+    const position = { index: startOf(nodeIndex), byteOffset: this.#rest }
+    this.#result = { kind: 'found', position, nodeIndex }
+  }
+
+  #stopBefore(nodeIndex: number): void {
+    const position = { index: startOf(nodeIndex), byteOffset: 0 }
+    this.#result = { kind: 'found', position, nodeIndex }
+  }
+
+  #stopAfter(nodeIndex: number): void {
+    const position = { index: endOf(nodeIndex), byteOffset: 0 }
+    this.#result = { kind: 'found', position, nodeIndex }
+  }
+
+  #stopWithin(): void {
+    const nodeIndex = this.#at
+    this.#result = { kind: 'within', start: startOf(nodeIndex), end: endOf(nodeIndex), nodeIndex }
+  }
+
+  #payloadOf(node: Node): number {
+    return node.byteLength - this.#padding * widthOf(node.nodeIndex)
+  }
+}

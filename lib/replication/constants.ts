@@ -1,0 +1,60 @@
+// Numbers of replication, in two groups.
+
+// Fixed by the protocol (spec replication.md sections 2, 3, 7, 17).
+
+export const PROTOCOL: string = 'hypercore/alpha'
+export const PROTOCOL_ALIASES: readonly string[] = ['hypercore']
+/** A want is remembered by stock peers if its length is a power of two up to here, in blocks, and its start a multiple. */
+export const MAX_WANT_BLOCKS: number = 2 ** 21
+/** Stock peers announce without being asked what lies this close to the end of the log, in blocks. */
+export const UNASKED_REACH_BLOCKS: number = 256
+/** Request id of conflict proofs and pushed blocks; never one of ours. */
+export const UNSOLICITED_ID: number = 0
+
+// Ours to tune.
+
+/** Bytes asked of one peer and not arrived yet; more hides longer round trips, less wastes less on a lost peer. */
+export const WINDOW_BYTES: number = 4 * 1024 * 1024
+/** Requests in flight per peer, whatever the blocks' size. */
+export const MIN_WINDOW_REQUESTS: number = 8
+export const MAX_WINDOW_REQUESTS: number = 1024
+/** Assumed while the log's average is not known. */
+export const ASSUMED_BLOCK_BYTES: number = 64 * 1024
+/** Blocks that arrived and are not stored yet, per log: bounds memory while the disk is slow. */
+export const MAX_VERIFYING_BLOCKS: number = 1024
+export const MAX_VERIFYING_BYTES: number = 32 * 1024 * 1024
+/** A claim ends when its peer has delivered nothing at all for so long; then others are asked. */
+export const REQUEST_TIMEOUT_MS: number = 10_000
+/** The same for upgrades, of which only one is in flight per log. */
+export const UPGRADE_TIMEOUT_MS: number = 3_000
+/** A block in flight for so long may be asked of a second peer. */
+export const DUPLICATE_AFTER_MS: number = 500
+/** How often expiry is looked at while anything is in flight. */
+export const TICK_MS: number = 250
+/** After a failed write, how long until the next block is asked. */
+export const STORAGE_RETRY_MS: number = 1_000
+/** Blocks per subscribed region: a power of two, so that stock peers remember it. */
+export const WANT_BLOCKS: number = 2 ** 16
+/** Regions subscribed at one peer; the oldest is given up for a new one. Stock peers keep 512. */
+export const MAX_WANTS: number = 256
+/** Single wanted blocks or ranges looked at per question. */
+export const MAX_SCAN: number = 256
+/** Pages of 32,768 bits kept of what one peer announced: 4 MiB. */
+export const MAX_REMOTE_PAGES: number = 1024
+/** Questions of one peer waiting for an answer; past it we stop reading from that connection. */
+export const MAX_QUEUED_REQUESTS: number = 1024
+/** Answers of one peer being made at the same time. */
+export const MAX_ANSWERS_UNDER_WAY: number = 16
+/** Bytes of blocks in answers being made for one peer, by the average of the log. */
+export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
+/** Wants of one peer remembered; past it the peer is told of everything. */
+export const MAX_REMOTE_WANTS: number = 512
+/** Unanswerable questions of one peer per minute; past it each costs a rest of SLOW_ANSWER_MS. */
+export const MAX_INVALID_PER_MINUTE: number = 64
+export const SLOW_ANSWER_MS: number = 1_000
+/** Longest name of an extension message, in bytes. */
+export const MAX_EXTENSION_NAME_BYTES: number = 128
+/** Nodes of one list in a message; a path has at most 53, and twice that in substituted parts. */
+export const MAX_PROOF_NODES: number = 256
+/** Words of one bitfield message: 2^21 bits. */
+export const MAX_BITFIELD_WORDS: number = 65_536

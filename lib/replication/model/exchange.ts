@@ -1,0 +1,230 @@
+// Exchange: the front of the model. Facts go in (who is there, what they have, what is wanted, what arrived),
+// one question at a time comes out. Pure: no promises, no clock, no I/O; time and chance are arguments.
+import { assert } from '../../util/assert.ts'
+import {
+  ASSUMED_BLOCK_BYTES,
+  MAX_SCAN,
+  MAX_VERIFYING_BLOCKS,
+  MAX_VERIFYING_BYTES,
+  MAX_WINDOW_REQUESTS,
+  MIN_WINDOW_REQUESTS,
+  REQUEST_TIMEOUT_MS,
+  UPGRADE_TIMEOUT_MS,
+  WINDOW_BYTES
+} from '../constants.ts'
+import { Demand } from './demand.ts'
+import { Inflight } from './inflight.ts'
+import { Interest, type InterestStep } from './interest.ts'
+import { relation } from './relation.ts'
+import { RemoteLog } from './remote-log.ts'
+import { patientRules, urgentRules } from './rules/index.ts'
+import type { Candidate, Rule, View } from './rules/rule.ts'
+import type { Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
+
+/** Part of the window that ranges leave free for blocks that somebody waits for. */
+const URGENT_SHARE = 8
+
+interface PeerEntry {
+  readonly remote: RemoteLog
+  readonly spread: number
+  /** It let questions expire and has said nothing since: it is not asked until it does. */
+  stalled: boolean
+}
+
+/** What changed in the local log: the part of a published change that the model looks at. */
+export interface Advance {
+  readonly headChanged: boolean
+  readonly presence: {
+    readonly start: number
+    readonly length: number
+    readonly present: boolean
+  } | null
+}
+
+export class Exchange {
+  /** The local disk fails: nobody is asked for anything. */
+  paused = false
+  readonly demand: Demand = new Demand()
+  readonly inflight: Inflight = new Inflight()
+  readonly #interest: Interest = new Interest()
+  readonly #peers: Map<PeerId, PeerEntry> = new Map()
+  readonly #local: LocalLog
+  readonly #random: () => number
+  #nextPeer: PeerId = 1
+
+  constructor(local: LocalLog, random: () => number) {
+    this.#local = local
+    this.#random = random
+  }
+
+  addPeer(now: number): { id: PeerId; remote: RemoteLog } {
+    const id = this.#nextPeer++
+    const remote = new RemoteLog()
+    this.#peers.set(id, {
+      remote,
+      spread: this.#peers.size === 0 ? 0 : this.#random(),
+      stalled: false
+    })
+    this.inflight.addPeer(id, now)
+    this.#interest.addPeer(id)
+    return { id, remote }
+  }
+
+  removePeer(id: PeerId): void {
+    this.#peers.delete(id)
+    this.inflight.removePeer(id)
+    this.#interest.removePeer(id)
+  }
+
+  addNeed(need: Need): NeedId {
+    return this.demand.add(need)
+  }
+
+  /** Forgets a need; the answer names the questions that nobody waits for any more, to be cancelled. */
+  dropNeed(id: NeedId): Asked[] {
+    if (!this.demand.drop(id)) return []
+    const idle: Asked[] = []
+    for (const peer of this.#peers.keys()) {
+      for (const asked of this.inflight.questions(peer)) {
+        if (this.#isIdle(asked)) idle.push(asked)
+      }
+    }
+    for (const asked of idle) this.inflight.cancel(asked)
+    return idle
+  }
+
+  /** The only birthplace of questions. */
+  nextRequest(peer: PeerId, now: number): Asked | null {
+    const entry = this.#peers.get(peer)
+    if (entry === undefined || entry.stalled || this.paused) return null
+    if (!this.#mayAsk(entry.remote)) return null
+    const view: View = {
+      local: this.#local,
+      peer,
+      remote: entry.remote,
+      demand: this.demand,
+      inflight: this.inflight,
+      now,
+      spread: entry.spread,
+      random: this.#random
+    }
+    const candidate = this.#candidate(view)
+    if (candidate === null) return null
+    const asked = this.inflight.add({ ...candidate, peer, askedAt: now })
+    if (candidate.request.block !== null) this.demand.passOver(candidate.request.block.index)
+    return asked
+  }
+
+  nextInterest(peer: PeerId): InterestStep | null {
+    const entry = this.#peers.get(peer)
+    if (entry === undefined || relation(this.#local, entry.remote) === 'they-forked') return null
+    return this.#interest.next(peer, entry.remote, this.#local, this.demand)
+  }
+
+  /** An answer is in; null: we do not wait for this from this peer. */
+  arrived(peer: PeerId, id: RequestId, byteLength: number, now: number): Asked | null {
+    return this.inflight.arrived(peer, id, byteLength, now)
+  }
+
+  /** Stored, refused or found bad: the claim ends. The answer names the seek that was waiting for it. */
+  settle(asked: Asked, byteLength: number): NeedId[] {
+    this.inflight.settle(asked, byteLength)
+    const { seekNeed } = asked
+    return seekNeed !== null && this.demand.drop(seekNeed) ? [seekNeed] : []
+  }
+
+  /** The peer said something: a stalled one may be asked again. */
+  heardFrom(peer: PeerId): void {
+    const entry = this.#peers.get(peer)
+    if (entry !== undefined) entry.stalled = false
+  }
+
+  /**
+   * Questions whose peers deliver nothing; their claims end, and others are asked. A peer that does not
+   * deliver an upgrade is not asked for one again until it sends a sync.
+   */
+  expire(now: number): Asked[] {
+    const late = this.inflight.overdue(now, REQUEST_TIMEOUT_MS, UPGRADE_TIMEOUT_MS)
+    for (const asked of late) {
+      this.inflight.cancel(asked)
+      const entry = this.#peers.get(asked.peer)
+      if (entry === undefined) continue
+      if (asked.request.upgrade !== null) entry.remote.canUpgrade = false
+      else entry.stalled = true
+    }
+    return late
+  }
+
+  /** The local log changed: the needs that this meets. */
+  advanced(change: Advance): NeedId[] {
+    const met = change.headChanged ? this.demand.lengthened() : []
+    const { presence } = change
+    if (presence?.present) {
+      const end = presence.start + presence.length
+      met.push(...this.demand.arrived(presence.start, end, this.#local))
+    }
+    return met
+  }
+
+  /** Requests that may be in flight per peer: so many as fit the window in bytes. */
+  window(): number {
+    const { length, byteLength } = this.#local
+    const average = length === 0 ? ASSUMED_BLOCK_BYTES : Math.max(1, byteLength / length)
+    return Math.min(
+      MAX_WINDOW_REQUESTS,
+      Math.max(MIN_WINDOW_REQUESTS, Math.floor(WINDOW_BYTES / average))
+    )
+  }
+
+  /** Recomputes what can be derived and compares. Tests call it after each step. */
+  assertInvariants(): void {
+    const claims = new Map<number, number>()
+    for (const [peer] of this.#peers) {
+      assert(this.inflight.askedOf(peer) <= this.window() + MAX_SCAN, 'asked <= window')
+      for (const asked of this.inflight.questions(peer)) {
+        assert(asked.peer === peer, 'a claim belongs to the peer that was asked')
+        const index = asked.request.block?.index
+        if (index !== undefined) claims.set(index, (claims.get(index) ?? 0) + 1)
+      }
+    }
+    for (const [index, count] of claims) {
+      assert(count <= 2, `block ${index} has at most two claims`)
+      assert(this.inflight.isClaimed(index), `block ${index} is claimed`)
+    }
+  }
+
+  #mayAsk(remote: RemoteLog): boolean {
+    if (!remote.synced || remote.distrusted || !remote.uploading) return false
+    if (remote.fork !== this.#local.fork) return false
+    return (
+      this.inflight.verifyingCount < MAX_VERIFYING_BLOCKS &&
+      this.inflight.verifyingBytes < MAX_VERIFYING_BYTES
+    )
+  }
+
+  #candidate(view: View): Candidate | null {
+    const window = this.window()
+    const asked = this.inflight.askedOf(view.peer)
+    if (asked >= window) return null
+    const urgent = firstOf(urgentRules, view)
+    if (urgent !== null) return urgent
+    if (asked >= window - Math.ceil(window / URGENT_SHARE)) return null
+    return firstOf(patientRules, view)
+  }
+
+  #isIdle(asked: Asked): boolean {
+    const { block, upgrade, hash } = asked.request
+    if (upgrade !== null) return false
+    if (asked.seekNeed !== null) return !this.demand.seeks.has(asked.seekNeed)
+    if (block !== null) return !this.demand.isWanted(block.index)
+    return hash !== null
+  }
+}
+
+function firstOf(rules: readonly Rule[], view: View): Candidate | null {
+  for (const rule of rules) {
+    const candidate = rule(view)
+    if (candidate !== null) return candidate
+  }
+  return null
+}

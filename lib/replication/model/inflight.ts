@@ -1,0 +1,166 @@
+// Inflight: claims. A claim lives until its block is in the local log, not until its answer is in:
+// asked → verifying → gone. Arrival frees the peer's window; the block stays claimed, so that nobody is
+// asked for what is being stored. A peer that leaves takes its asked claims with it, not its verifying ones.
+import { Bitfield } from '../../util/bitfield.ts'
+import type { Asked, PeerId, RequestId } from './types.ts'
+
+interface PeerClaims {
+  nextId: RequestId
+  readonly asked: Map<RequestId, Asked>
+  /** When the peer last delivered anything, or was asked with nothing in flight. */
+  progressAt: number
+}
+
+export class Inflight {
+  /** One bit per block that is asked or being verified. */
+  readonly claimed: Bitfield = new Bitfield()
+  #peers: Map<PeerId, PeerClaims> = new Map()
+  #verifying: Set<Asked> = new Set()
+  #verifyingBytes = 0
+  /** Blocks with more than one claim: how many. */
+  #extra: Map<number, number> = new Map()
+  #upgrade: Asked | null = null
+  #manifest: Asked | null = null
+  #seeks: Map<number, Asked> = new Map()
+
+  get verifyingCount(): number {
+    return this.#verifying.size
+  }
+
+  get verifyingBytes(): number {
+    return this.#verifyingBytes
+  }
+
+  /** The one upgrade that is asked or being verified. */
+  get upgrade(): Asked | null {
+    return this.#upgrade
+  }
+
+  get manifest(): Asked | null {
+    return this.#manifest
+  }
+
+  hasSeek(need: number): boolean {
+    return this.#seeks.has(need)
+  }
+
+  addPeer(peer: PeerId, now: number): void {
+    this.#peers.set(peer, { nextId: 1, asked: new Map(), progressAt: now })
+  }
+
+  /** The claims that the peer takes with it. */
+  removePeer(peer: PeerId): Asked[] {
+    const claims = this.#peers.get(peer)
+    this.#peers.delete(peer)
+    const gone = claims === undefined ? [] : [...claims.asked.values()]
+    for (const asked of gone) this.#release(asked)
+    return gone
+  }
+
+  askedOf(peer: PeerId): number {
+    return this.#peers.get(peer)?.asked.size ?? 0
+  }
+
+  /** All questions under way at one peer, oldest first. */
+  questions(peer: PeerId): Iterable<Asked> {
+    return this.#peers.get(peer)?.asked.values() ?? []
+  }
+
+  /** Questions asked before a moment of peers other than this one. */
+  *oldQuestions(exceptPeer: PeerId, before: number): Iterable<Asked> {
+    for (const [peer, claims] of this.#peers) {
+      if (peer === exceptPeer) continue
+      for (const asked of claims.asked.values()) {
+        if (asked.askedAt > before) break
+        yield asked
+      }
+    }
+  }
+
+  totalAsked(): number {
+    let total = 0
+    for (const claims of this.#peers.values()) total += claims.asked.size
+    return total
+  }
+
+  isClaimed(index: number): boolean {
+    return this.claimed.has(index)
+  }
+
+  claimCount(index: number): number {
+    return this.claimed.has(index) ? 1 + (this.#extra.get(index) ?? 0) : 0
+  }
+
+  /** Notes a question and gives it its id. */
+  add(question: Omit<Asked, 'id'>): Asked {
+    const claims = this.#peers.get(question.peer)
+    if (claims === undefined) throw new Error('A question to a peer that is gone')
+    const asked: Asked = { ...question, id: claims.nextId++ }
+    if (claims.asked.size === 0) claims.progressAt = asked.askedAt
+    claims.asked.set(asked.id, asked)
+    const { block, upgrade, manifest } = asked.request
+    if (block !== null) this.#claim(block.index)
+    if (upgrade !== null) this.#upgrade = asked
+    if (manifest) this.#manifest = asked
+    if (asked.seekNeed !== null) this.#seeks.set(asked.seekNeed, asked)
+    return asked
+  }
+
+  /** The answer is in: its question, from now on being verified; null if none is open under this id. */
+  arrived(peer: PeerId, id: RequestId, byteLength: number, now: number): Asked | null {
+    const claims = this.#peers.get(peer)
+    const asked = claims?.asked.get(id)
+    if (claims === undefined || asked === undefined) return null
+    claims.asked.delete(id)
+    claims.progressAt = now
+    this.#verifying.add(asked)
+    this.#verifyingBytes += byteLength
+    return asked
+  }
+
+  /** Stored, refused or found bad: the claim ends. */
+  settle(asked: Asked, byteLength: number): void {
+    if (!this.#verifying.delete(asked)) return
+    this.#verifyingBytes -= byteLength
+    this.#release(asked)
+  }
+
+  /** Gives up one question that was not answered yet. */
+  cancel(asked: Asked): void {
+    if (this.#peers.get(asked.peer)?.asked.delete(asked.id)) this.#release(asked)
+  }
+
+  /** Peers from which nothing came for the time allowed, with all their questions; upgrades have a shorter one. */
+  overdue(now: number, timeoutMs: number, upgradeTimeoutMs: number): Asked[] {
+    const late: Asked[] = []
+    for (const claims of this.#peers.values()) {
+      const silentFor = now - claims.progressAt
+      if (silentFor < Math.min(timeoutMs, upgradeTimeoutMs)) continue
+      for (const asked of claims.asked.values()) {
+        const limit = asked.request.upgrade === null ? timeoutMs : upgradeTimeoutMs
+        if (silentFor >= limit && now - asked.askedAt >= limit) late.push(asked)
+      }
+    }
+    return late
+  }
+
+  #claim(index: number): void {
+    if (this.claimed.has(index)) this.#extra.set(index, (this.#extra.get(index) ?? 0) + 1)
+    else this.claimed.set(index, true)
+  }
+
+  #release(asked: Asked): void {
+    const { block } = asked.request
+    if (block !== null) this.#unclaim(block.index)
+    if (this.#upgrade === asked) this.#upgrade = null
+    if (this.#manifest === asked) this.#manifest = null
+    if (asked.seekNeed !== null) this.#seeks.delete(asked.seekNeed)
+  }
+
+  #unclaim(index: number): void {
+    const extra = this.#extra.get(index)
+    if (extra === undefined) this.claimed.set(index, false)
+    else if (extra === 1) this.#extra.delete(index)
+    else this.#extra.set(index, extra - 1)
+  }
+}

@@ -1,0 +1,86 @@
+// RemoteLog: what one peer told us about its copy of the log. Changed by that peer's sync, range and bitfield
+// messages, and corrected when it says that it lacks a block. Lies cost retries and bounded memory only.
+import { Bitfield } from '../../util/bitfield.ts'
+import { MAX_REMOTE_PAGES } from '../constants.ts'
+import type { BitfieldMessage, Range, Sync } from '../messages.ts'
+
+export class RemoteLog {
+  fork = 0
+  length = 0
+  /** "I can prove my length to you, starting at the length that you told me." */
+  canUpgrade = false
+  uploading = true
+  downloading = true
+  hasManifest = false
+  allowPush = false
+  /** We store all full roots of its length, so that it can be upgraded by us and can climb to nodes we know. */
+  rootsStored = false
+  /** Our length as the peer last heard it; 0 while the forks differ. */
+  lengthAcked = 0
+  /** It has said anything at all. */
+  synced = false
+  /** It sent a false proof: nothing is asked of it on this log any more. */
+  distrusted = false
+  /** Blocks 0 up to here are all held. */
+  contiguousLength = 0
+  #blocks: Bitfield = new Bitfield(MAX_REMOTE_PAGES)
+
+  sync(sync: Sync, localFork: number): void {
+    this.synced = true
+    this.fork = sync.fork
+    this.length = sync.length
+    this.canUpgrade = sync.canUpgrade
+    this.uploading = sync.uploading
+    this.downloading = sync.downloading
+    this.hasManifest = sync.hasManifest
+    this.allowPush = sync.allowPush
+    this.lengthAcked = sync.fork === localFork ? sync.remoteLength : 0
+  }
+
+  setRange({ drop, start, length }: Range): void {
+    const end = Math.min(start + length, Number.MAX_SAFE_INTEGER)
+    if (drop) this.#drop(start, end)
+    else if (start <= this.contiguousLength) {
+      this.contiguousLength = Math.max(this.contiguousLength, end)
+    } else this.#blocks.setRange(start, end, true)
+  }
+
+  /** What the message says replaces what was known of its bits. Ignored unless it starts at a word border. */
+  setWords({ start, words }: BitfieldMessage): void {
+    if (start % 32 !== 0) return
+    if (start < this.contiguousLength) this.contiguousLength = start
+    for (let i = 0; i < words.length; i++) this.#blocks.setWord(start + i * 32, words[i]!)
+  }
+
+  /** The peer said that it does not have this block, whatever it announced. */
+  lacks(index: number): void {
+    this.#drop(index, index + 1)
+  }
+
+  has(index: number): boolean {
+    return index < this.contiguousLength || this.#blocks.has(index)
+  }
+
+  /** 32 presence bits from a multiple of 32 on. */
+  word(start: number): number {
+    const contiguous = this.contiguousLength - start
+    if (contiguous >= 32) return 0xffffffff
+    const bits = this.#blocks.word(start)
+    return contiguous > 0 ? (bits | ((1 << contiguous) - 1)) >>> 0 : bits
+  }
+
+  /** First announced block in [start, end), or -1. */
+  first(start: number, end: number): number {
+    if (start < this.contiguousLength) return start < end ? start : -1
+    return this.#blocks.first(start, end)
+  }
+
+  /** Unlike stock peers, what lies behind a drop inside the contiguous part stays known (the bits are kept). */
+  #drop(start: number, end: number): void {
+    if (start < this.contiguousLength) {
+      this.#blocks.setRange(end, Math.min(this.contiguousLength, this.length), true)
+      this.contiguousLength = start
+    }
+    this.#blocks.setRange(start, end, false)
+  }
+}

@@ -1,0 +1,194 @@
+// Peer: the remote of one log on one connection, once its channel is open. Encodes out, routes in: one row per
+// message of the table in the architecture, section 7. No state but its parts.
+import type { Env } from '../env.ts'
+import type { Channel } from '../mux/channel.ts'
+import { Downloader } from './download/downloader.ts'
+import type { Extensions } from './extensions.ts'
+import {
+  type BitfieldMessage,
+  type Data,
+  type Extension,
+  MESSAGE_TYPES,
+  type NoData,
+  type Range,
+  type Request,
+  type Sync,
+  type Want
+} from './messages.ts'
+import type { Exchange } from './model/exchange.ts'
+import type { RemoteLog } from './model/remote-log.ts'
+import type { Asked, NeedId, PeerId } from './model/types.ts'
+import type { PeerSender } from './peer-sender.ts'
+import type { ReplicatedLog } from './replicated-log.ts'
+import { Advertiser } from './upload/advertiser.ts'
+import { Uploader } from './upload/uploader.ts'
+
+export interface PeerContext {
+  readonly log: ReplicatedLog
+  readonly exchange: Exchange
+  readonly extensions: Extensions
+  readonly env: Env
+  /** The peer may be asked something new. */
+  onDirty(peer: Peer): void
+  onSettled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void
+  onUpload(peer: Peer, index: number, byteLength: number): void
+  onFault(peer: Peer, error: unknown): void
+  onFull(peer: Peer, full: boolean): void
+}
+
+export class Peer implements PeerSender {
+  readonly id: PeerId
+  readonly remote: RemoteLog
+  /** Public key of the other end of the connection. */
+  readonly remotePublicKey: Uint8Array | null
+  readonly advertiser: Advertiser
+  readonly uploader: Uploader
+  readonly #downloader: Downloader
+  readonly #channel: Channel
+  readonly #context: PeerContext
+
+  constructor(channel: Channel, remotePublicKey: Uint8Array | null, context: PeerContext) {
+    const { log, exchange, env } = context
+    const { id, remote } = exchange.addPeer(env.now())
+    this.id = id
+    this.remote = remote
+    this.remotePublicKey = remotePublicKey
+    this.#channel = channel
+    this.#context = context
+    this.advertiser = new Advertiser({
+      log,
+      remote,
+      send: this,
+      onRelation: () => context.onDirty(this)
+    })
+    this.uploader = new Uploader({
+      log,
+      send: this,
+      env,
+      onFull: (full) => context.onFull(this, full),
+      onUpload: (index, byteLength) => context.onUpload(this, index, byteLength)
+    })
+    this.#downloader = new Downloader({
+      peer: id,
+      remote,
+      log,
+      exchange,
+      env,
+      onSettled: (asked, data, met) => context.onSettled(this, asked, data, met),
+      onFault: (error) => context.onFault(this, error)
+    })
+  }
+
+  get drained(): boolean {
+    return this.#channel.drained
+  }
+
+  /** Ends everything of this peer but the connection. */
+  close(): void {
+    this.advertiser.close()
+    this.uploader.close()
+    this.#context.exchange.removePeer(this.id)
+  }
+
+  /** Closes the channel of this log; the connection may carry other logs. */
+  disconnect(): void {
+    this.#channel.close()
+  }
+
+  // Out
+
+  ask({ id, request, priority }: Asked): void {
+    this.request({ id, proof: request, priority })
+  }
+
+  sync(message: Sync): boolean {
+    return this.#channel.send(MESSAGE_TYPES.sync, message)
+  }
+
+  request(message: Request): boolean {
+    return this.#channel.send(MESSAGE_TYPES.request, message)
+  }
+
+  cancel(id: number): boolean {
+    return this.#channel.send(MESSAGE_TYPES.cancel, id)
+  }
+
+  data(message: Data): boolean {
+    return this.#channel.send(MESSAGE_TYPES.data, message)
+  }
+
+  noData(message: NoData): boolean {
+    return this.#channel.send(MESSAGE_TYPES.noData, message)
+  }
+
+  want(message: Want): boolean {
+    return this.#channel.send(MESSAGE_TYPES.want, message)
+  }
+
+  unwant(message: Want): boolean {
+    return this.#channel.send(MESSAGE_TYPES.unwant, message)
+  }
+
+  bitfield(message: BitfieldMessage): boolean {
+    return this.#channel.send(MESSAGE_TYPES.bitfield, message)
+  }
+
+  range(message: Range): boolean {
+    return this.#channel.send(MESSAGE_TYPES.range, message)
+  }
+
+  extension(message: Extension): boolean {
+    return this.#channel.send(MESSAGE_TYPES.extension, message)
+  }
+
+  // In
+
+  onSync(message: Sync): void {
+    const { log, onDirty } = this.#context
+    this.remote.sync(message, log.fork)
+    this.advertiser.refresh()
+    onDirty(this)
+  }
+
+  onRequest(message: Request): void {
+    this.uploader.enqueue(message)
+  }
+
+  onCancel(id: number): void {
+    this.uploader.cancel(id)
+  }
+
+  onData(message: Data): void {
+    this.#downloader.receive(message)
+  }
+
+  onNoData(message: NoData): void {
+    this.#downloader.refused(message)
+  }
+
+  onWant(message: Want): void {
+    this.advertiser.subscribe(message)
+  }
+
+  onUnwant(message: Want): void {
+    this.advertiser.unsubscribe(message)
+  }
+
+  onBitfield(message: BitfieldMessage): void {
+    this.remote.setWords(message)
+    this.#context.onDirty(this)
+  }
+
+  onRange(message: Range): void {
+    this.remote.setRange(message)
+    this.#context.onDirty(this)
+  }
+
+  onExtension(message: Extension): void {
+    this.#context.extensions.receive(message, this)
+  }
+
+  onDrain(): void {
+    this.uploader.work()
+  }
+}
