@@ -1,0 +1,24 @@
+// All cases, in the order in which they run.
+import type { BenchCase } from '../harness.ts'
+import { appendLarge } from './append-64k.bench.ts'
+import { appendBatch } from './append-100b-batch-1000.bench.ts'
+import { appendSingle } from './append-100b-single.bench.ts'
+import { copyLarge, copySmall } from './copy-tcp.bench.ts'
+import { getRandom, getSequential } from './get-100b.bench.ts'
+import { proofMake, proofVerify } from './proof-block.bench.ts'
+import { reopen } from './reopen-200000.bench.ts'
+import { sparse } from './sparse-5000-of-200000.bench.ts'
+
+export const cases: readonly BenchCase[] = [
+  appendSingle,
+  appendBatch,
+  appendLarge,
+  reopen,
+  getRandom,
+  getSequential,
+  proofMake,
+  proofVerify,
+  copySmall,
+  copyLarge,
+  sparse
+]
