@@ -1,7 +1,9 @@
 // Attachment: one per log and connection. Opens the log's channel, checks that the other side knows the key,
 // and ends the channel with the log. Owner of that channel's life.
-import type { Channel } from '../mux/channel.ts'
+import { type Channel, type MessageHandler, message } from '../mux/channel.ts'
 import type { Mux } from '../mux/mux.ts'
+import { assert } from '../util/assert.ts'
+import { background } from '../util/background.ts'
 import { copyOf } from '../util/bytes.ts'
 import { type CapabilityContext, capabilityOf, isCapability } from './capability.ts'
 import { PROTOCOL, PROTOCOL_ALIASES } from './constants.ts'
@@ -24,7 +26,7 @@ import { Peer, type PeerContext } from './peer.ts'
 export interface AttachmentEvents {
   onOpen(peer: Peer): void
   onClose(peer: Peer): void
-  /** The channel is gone for good: closed by either side, refused, or the connection ended. */
+  /** The connection ended. */
   onDetached(): void
 }
 
@@ -42,36 +44,31 @@ export class Attachment {
     this.#mux = mux
     this.#context = context
     this.#events = events
-    this.#capability = { handshakeHash: mux.handshakeHash, key: context.log.key }
+    const { handshakeHash } = mux.stream
+    assert(handshakeHash !== null, 'a connection is attached after its handshake')
+    this.#capability = { handshakeHash, key: context.log.key }
   }
 
+  /** Opens our side, and again whenever the remote opens its side anew. */
   open(): void {
-    const { log } = this.#context
-    const handshake: Handshake = {
-      seeks: true,
-      capability: capabilityOf(this.#capability, this.#mux.isInitiator)
+    for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
+      this.#mux.pair({ protocol, id: this.#context.log.discoveryKey }, () => this.#openChannel())
     }
-    this.#channel = this.#mux.open<Handshake>({
-      protocol: PROTOCOL,
-      aliases: PROTOCOL_ALIASES,
-      id: log.discoveryKey,
-      handshake: { codec: handshakeCodec, value: handshake },
-      messages: this.#messages(),
-      onOpen: (remote) => this.#opened(remote),
-      onClose: () => this.#ended(),
-      onDrain: () => this.peer?.onDrain()
-    })
-    if (this.#channel === null) this.#ended()
+    this.#openChannel()
   }
 
   close(): void {
+    this.#closed = true
+    for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
+      this.#mux.unpair({ protocol, id: this.#context.log.discoveryKey })
+    }
     this.#channel?.close()
-    this.#ended()
+    this.#channelEnded()
   }
 
   /** Whether this connection may still tell of a longer log: not known yet, or known to have one. */
   mayBringMore(): boolean {
-    if (this.#closed) return false
+    if (this.#channel === null) return false
     const remote = this.peer?.remote
     if (remote === undefined || !remote.synced) return true
     if (remote.distrusted || relation(this.#context.log, remote) !== 'behind') return false
@@ -79,45 +76,74 @@ export class Attachment {
   }
 
   pauseReading(pause: boolean): void {
-    if (pause) this.#mux.pause()
-    else this.#mux.resume()
+    if (pause) this.#mux.pause(this)
+    else this.#mux.resume(this)
   }
 
-  #opened(remote: Handshake | null): void {
+  #openChannel(): void {
+    const { log } = this.#context
+    const capability = capabilityOf(this.#capability, this.#mux.stream.isInitiator)
+    const channel = this.#mux.open<Handshake>({
+      protocol: PROTOCOL,
+      aliases: PROTOCOL_ALIASES,
+      id: log.discoveryKey,
+      handshake: { codec: handshakeCodec, value: { seeks: true, capability } },
+      messages: this.#messages(),
+      onOpen: (remote) => this.#opened(remote),
+      onClose: () => this.#channelEnded(),
+      onDrain: () => this.peer?.onDrain()
+    })
+    if (channel !== null) this.#channel = channel
+    else this.#openWhenFree()
+  }
+
+  /** A channel like ours was closed here and the remote has not answered to that yet. */
+  #openWhenFree(): void {
+    const key = { protocol: PROTOCOL, id: this.#context.log.discoveryKey }
+    if (this.#mux.isClosed || this.#mux.opened(key)) return
+    background(
+      this.#mux.whenFree(key).then(() => {
+        if (!this.#closed && this.#channel === null) this.#openChannel()
+      }),
+      () => {}
+    )
+  }
+
+  #opened(remote: Handshake): void {
     const channel = this.#channel
-    if (channel === null || remote === null) return
-    if (!isCapability(remote.capability, this.#capability, !this.#mux.isInitiator)) {
-      this.close()
+    if (channel === null) return
+    const { isInitiator, remotePublicKey } = this.#mux.stream
+    if (!isCapability(remote.capability, this.#capability, !isInitiator)) {
+      channel.close()
       return
     }
-    const { remotePublicKey } = this.#mux
     const key = remotePublicKey === null ? null : copyOf(remotePublicKey)
     this.peer = new Peer(channel, key, this.#context)
     this.#events.onOpen(this.peer)
   }
 
-  #ended(): void {
-    if (this.#closed) return
-    this.#closed = true
+  #channelEnded(): void {
     const { peer } = this
     this.peer = null
+    this.#channel = null
+    this.pauseReading(false)
     if (peer !== null) this.#events.onClose(peer)
-    this.#events.onDetached()
+    if (this.#mux.isClosed) this.#events.onDetached()
   }
 
   /** In the order of the wire's types. Nothing is handled before the capability was checked. */
-  #messages(): MessageHandlers {
+  #messages(): readonly MessageHandler<unknown>[] {
     return [
-      { codec: syncCodec, onMessage: (message) => this.peer?.onSync(message) },
-      { codec: requestCodec, onMessage: (message) => this.peer?.onRequest(message) },
-      { codec: cancelCodec, onMessage: (message) => this.peer?.onCancel(message) },
-      { codec: dataCodec, onMessage: (message) => this.peer?.onData(message) },
-      { codec: noDataCodec, onMessage: (message) => this.peer?.onNoData(message) },
-      { codec: wantCodec, onMessage: (message) => this.peer?.onWant(message) },
-      { codec: wantCodec, onMessage: (message) => this.peer?.onUnwant(message) },
-      { codec: bitfieldCodec, onMessage: (message) => this.peer?.onBitfield(message) },
-      { codec: rangeCodec, onMessage: (message) => this.peer?.onRange(message) },
-      { codec: extensionCodec, onMessage: (message) => this.peer?.onExtension(message) }
+      message(syncCodec, (value) => this.peer?.onSync(value)),
+      message(requestCodec, (value) => this.peer?.onRequest(value)),
+      message(cancelCodec, (value) => this.peer?.onCancel(value)),
+      message(dataCodec, (value) => this.peer?.onData(value)),
+      message(noDataCodec, (value) => this.peer?.onNoData(value)),
+      message(wantCodec, (value) => this.peer?.onWant(value)),
+      message(wantCodec, (value) => this.peer?.onUnwant(value)),
+      message(bitfieldCodec, (value) => this.peer?.onBitfield(value)),
+      message(rangeCodec, (value) => this.peer?.onRange(value)),
+      message(extensionCodec, (value) => this.peer?.onExtension(value))
     ]
   }
 }

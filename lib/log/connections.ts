@@ -1,0 +1,87 @@
+// Connections: the encrypted connections that a log was given to replicate over, and the multiplexer on each.
+// One multiplexer serves all logs on a connection.
+
+import type { KeyPair } from '../crypto/key-pair.ts'
+import type { Env } from '../env.ts'
+import { ArgumentError } from '../errors.ts'
+import { type ForeignStream, fromForeignStream } from '../mux/foreign-stream.ts'
+import { Mux } from '../mux/mux.ts'
+import type { Replicator } from '../replication/replicator.ts'
+import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
+import { createRawPair } from '../secret-stream/raw-pair.ts'
+import { SecretStream } from '../secret-stream/secret-stream.ts'
+
+export interface ConnectOptions {
+  readonly isInitiator: boolean
+  /** Our identity towards the peer; a fresh one by default. */
+  readonly keyPair?: KeyPair
+  /** If given, nobody else is talked to. */
+  readonly remotePublicKey?: Uint8Array
+}
+
+/** A connection that somebody else made and encrypted: ours, or npm @hyperswarm/secret-stream. */
+export type EncryptedStream = SecretStream | ForeignStream
+
+const muxes: WeakMap<object, Mux> = new WeakMap()
+
+export class Connections {
+  readonly #replicator: Replicator
+  readonly #env: Env
+  readonly #owned: Set<SecretStream> = new Set()
+
+  constructor(replicator: Replicator, env: Env) {
+    this.#replicator = replicator
+    this.#env = env
+  }
+
+  /** Encrypts a raw byte stream and replicates over it. */
+  encrypt(raw: RawDuplex, options: ConnectOptions): SecretStream {
+    const stream = new SecretStream({ ...options, raw, env: this.#env })
+    this.#owned.add(stream)
+    this.attach(muxOf(stream))
+    return stream
+  }
+
+  /** A byte stream for the user to pipe to the other side. */
+  pipe(isInitiator: boolean): ReturnType<typeof createRawPair>['outer'] {
+    const { inner, outer } = createRawPair()
+    this.encrypt(inner, { isInitiator })
+    return outer
+  }
+
+  /** Replicates over a connection that others may use too, and which stays theirs to close. */
+  attach(mux: Mux): void {
+    mux.stream.opened.then(
+      () => this.#replicator.attach(mux),
+      () => {}
+    )
+  }
+
+  /** Ends the connections that were made here. */
+  close(): void {
+    for (const stream of this.#owned) stream.close()
+    this.#owned.clear()
+  }
+}
+
+/** The one multiplexer of a connection. @throws ArgumentError INVALID_ARGUMENT if it is none */
+export function muxOf(stream: EncryptedStream | Mux): Mux {
+  if (stream instanceof Mux) return stream
+  let mux = muxes.get(stream)
+  if (mux === undefined) {
+    if (stream instanceof SecretStream) mux = new Mux(stream)
+    else if (isForeignStream(stream)) mux = new Mux(fromForeignStream(stream))
+    else {
+      throw new ArgumentError(
+        'INVALID_ARGUMENT',
+        'replicate: expected true, false or an encrypted stream; use replicateOver for sockets'
+      )
+    }
+    muxes.set(stream, mux)
+  }
+  return mux
+}
+
+function isForeignStream(stream: object): stream is ForeignStream {
+  return 'handshakeHash' in stream && 'opened' in stream && 'write' in stream && 'on' in stream
+}

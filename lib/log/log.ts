@@ -1,0 +1,379 @@
+// Log: what users hold: one session of an append-only log. Reads that may wait for peers are called get; read
+// and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
+import { Core } from '../core/core.ts'
+import { systemEnv } from '../env.ts'
+import { StateError } from '../errors.ts'
+import type { Proof, ProofRequest } from '../merkle/proof.ts'
+import type { Mux } from '../mux/mux.ts'
+import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
+import type { SecretStream } from '../secret-stream/secret-stream.ts'
+import type { StorageFactory } from '../storage/file.ts'
+import { LogFiles } from '../storage/log-files.ts'
+import { memoryStorage } from '../storage/memory-storage.ts'
+import { throwIfAborted } from '../util/abort.ts'
+import type { Unsubscribe } from '../util/emitter.ts'
+import { checkInteger, checkOptions } from '../util/options.ts'
+import { Resource } from '../util/resource.ts'
+import {
+  type BlockStream,
+  type BlockStreamOptions,
+  blocksOf,
+  createBlockStream
+} from './block-stream.ts'
+import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
+import { Download, type DownloadOptions, downloadNeed } from './download.ts'
+import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
+import { type LogEvents, OpenedLog } from './opened-log.ts'
+import { checkDurability, checkLogOptions, keyOf, type LogOptions } from './options.ts'
+import { type PeerInfo, peerInfo } from './peer-info.ts'
+import {
+  type AppendOptions,
+  checkGetOptions,
+  type GetOptions,
+  type LogInfo,
+  type SessionOptions,
+  type SessionParts,
+  Snapshot,
+  signalOf
+} from './session.ts'
+
+const APPEND_OPTIONS = ['durability', 'signal']
+const SESSION_OPTIONS = ['encoding']
+
+export class Log<T = Uint8Array> extends Resource {
+  readonly #opened: OpenedLog
+  readonly #encoding: Encoding<T>
+  readonly #snapshot: Snapshot | null
+
+  private constructor(opened: OpenedLog, { encoding, snapshot }: SessionParts<T>) {
+    super()
+    this.#opened = opened
+    this.#encoding = encoding
+    this.#snapshot = snapshot
+    opened.acquire(snapshot)
+  }
+
+  /**
+   * Opens a log, or makes a new one.
+   * @param location a directory; a function that gives the random-access-storage of a file name; null: memory
+   * @throws StorageError NOT_FOUND, CORRUPT, WRONG_KEY, FORMAT_TOO_NEW, READ_FAILED; StateError LOCKED;
+   *   ArgumentError
+   */
+  static async open<T = Uint8Array>(
+    location: string | StorageFactory | null,
+    options: LogOptions<T> = {}
+  ): Promise<Log<T>> {
+    checkLogOptions(options)
+    const { key, encoding, durability, ...rest } = options
+    const codec = encodingOf(encoding)
+    const files = await LogFiles.open(location ?? memoryStorage(), rest)
+    const env = options.env ?? systemEnv
+    const core = await Core.open(files, {
+      ...rest,
+      env,
+      ...(key === undefined ? {} : { key: keyOf(key) }),
+      durability: durability ?? (location === null ? 'memory' : undefined)
+    })
+    return new Log<T>(new OpenedLog(core, env), { encoding: codec, snapshot: null })
+  }
+
+  /** 32 bytes: what readers need. */
+  get key(): Uint8Array {
+    return this.#core.key
+  }
+
+  /** 32 bytes: names the log to others without giving the key away. */
+  get discoveryKey(): Uint8Array {
+    return this.#core.discoveryKey
+  }
+
+  /** In blocks; fixed in a snapshot. */
+  get length(): number {
+    return this.#snapshot?.length ?? this.#core.length
+  }
+
+  get byteLength(): number {
+    return this.#snapshot?.byteLength ?? this.#core.byteLength
+  }
+
+  /** Up to here the log outlasts a power cut. */
+  get durableLength(): number {
+    return this.#core.durableLength
+  }
+
+  /** Blocks 0 up to here are all held. */
+  get contiguousLength(): number {
+    return Math.min(this.#core.contiguousLength, this.length)
+  }
+
+  /** How often the history was cut. */
+  get fork(): number {
+    return this.#snapshot?.fork ?? this.#core.fork
+  }
+
+  get writable(): boolean {
+    return this.#snapshot === null && this.#core.writable
+  }
+
+  /** Connected peers that have this log, as they are now. */
+  get peers(): readonly PeerInfo[] {
+    return [...this.#opened.replicator.peers].map(peerInfo)
+  }
+
+  /** Calls the listener at each event of that name until unsubscribed. All sessions see all events. */
+  on<Name extends keyof LogEvents>(
+    name: Name,
+    listener: (...args: LogEvents[Name]) => void
+  ): Unsubscribe {
+    return this.#opened.events.on(name, listener)
+  }
+
+  /**
+   * Appends one value, or all of an array as one unit. Resolves, with the log's new length in blocks and bytes,
+   * when they are stored at the log's level of durability.
+   * @throws StateError NOT_WRITABLE, BEHIND, CLOSED; ArgumentError INVALID_ARGUMENT, LIMIT_EXCEEDED (a block above
+   *   15 MiB); StorageError WRITE_FAILED. What is rejected is not stored.
+   */
+  async append(
+    values: T | readonly T[],
+    options: AppendOptions = {}
+  ): Promise<{ length: number; byteLength: number }> {
+    this.assertOpen('log')
+    checkOptions(options, APPEND_OPTIONS, 'append')
+    checkDurability(options.durability)
+    throwIfAborted(options.signal)
+    this.#assertNoSnapshot()
+    const list = (Array.isArray(values) ? values : [values]) as readonly T[]
+    const blocks = list.map((value) => this.#encoding.encode(value))
+    const { durability } = options
+    const head = await this.#core.append(blocks, durability === undefined ? {} : { durability })
+    return { length: head.length, byteLength: head.byteLength }
+  }
+
+  /**
+   * The block's value. Waits for peers, without end unless told otherwise, if it is not here.
+   * @throws UnavailableError NOT_AVAILABLE past the end of a snapshot; AbortError; StateError CLOSED;
+   *   StorageError READ_FAILED, CORRUPT
+   */
+  async get(index: number, options: GetOptions & { wait: false }): Promise<T | null>
+  async get(index: number, options?: GetOptions): Promise<T>
+  async get(index: number, options?: GetOptions): Promise<T | null> {
+    const block = await this.#block(index, options)
+    return block === null ? null : decodeBlock(this.#encoding, index, block)
+  }
+
+  /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
+  read(index: number): Promise<T | null> {
+    return this.get(index, { wait: false })
+  }
+
+  /** Whether all blocks of [start, end) are here; end is start + 1 by default. At once, from memory. */
+  has(start: number, end: number = start + 1): boolean {
+    checkInteger(start, 0, 'has: start')
+    checkInteger(end, start, 'has: end')
+    this.assertOpen('log')
+    if (end > this.length) return false
+    return this.#core.findBlock(start, end, false) === -1
+  }
+
+  /**
+   * The block that holds a byte of the log, and the byte's offset in it; a border belongs to the block behind it.
+   * Asks peers where the tree is not known well enough; null past the end.
+   * @throws AbortError; StateError CLOSED
+   */
+  async seek(
+    byteOffset: number,
+    options: GetOptions = {}
+  ): Promise<{ index: number; byteOffset: number } | null> {
+    checkInteger(byteOffset, 0, 'seek: byteOffset')
+    checkGetOptions(options, 'seek')
+    const signal = signalOf(options)
+    for (;;) {
+      this.assertOpen('log')
+      const result = await this.#core.seek(byteOffset)
+      if (result.kind === 'found') return result.position
+      if (options.wait === false) return null
+      if (result.kind === 'beyond') {
+        const longer = await this.#opened.replicator.update(signal)
+        if (!longer) return null
+      } else {
+        const { start, end } = result
+        const need = { kind: 'seek' as const, byteOffset, padding: 0, start, end }
+        await this.#opened.replicator.need(need, signal)
+      }
+    }
+  }
+
+  /** The root hash at a length, the present one by default: equal logs have equal ones. */
+  treeHash(length: number = this.length): Promise<Uint8Array> {
+    checkInteger(length, 0, 'treeHash: length')
+    this.assertOpen('log')
+    return this.#core.treeHash(length)
+  }
+
+  /** The nodes, and the block, that prove a part of the log to whoever knows its key; null if it is not here. */
+  prove(request: ProofRequest): Promise<Proof | null> {
+    this.assertOpen('log')
+    return this.#core.prove(request)
+  }
+
+  /**
+   * Checks a proof against the log's key and what is known of its tree; stores nothing.
+   * @throws ProofError BAD_HASH, BAD_SIGNATURE, BAD_MANIFEST, BAD_MESSAGE
+   */
+  verify(proof: Proof): Promise<void> {
+    this.assertOpen('log')
+    return this.#core.verify(proof)
+  }
+
+  /** Stores what a proof proves, as if it had come from a peer. @throws ProofError as verify; StorageError */
+  async accept(proof: Proof): Promise<void> {
+    this.assertOpen('log')
+    await this.#core.accept(proof)
+  }
+
+  /** Whether the log got longer: asks connected peers, and says false when none of them knows of more. */
+  update(options: { signal?: AbortSignal } = {}): Promise<boolean> {
+    this.assertOpen('log')
+    checkOptions(options, ['signal'], 'update')
+    return this.#opened.replicator.update(options.signal)
+  }
+
+  /** Fetches blocks ahead of time: a range, a list, or all that ever comes. */
+  download(options: DownloadOptions = {}): Download {
+    this.assertOpen('log')
+    const need = downloadNeed(options, this.length)
+    return new Download((signal) => this.#opened.replicator.need(need, signal), options.signal)
+  }
+
+  /**
+   * Replicates with one peer. `true` or `false`: whether we initiate; the answer is a byte stream to be piped to
+   * the peer's, encrypted end to end. A stream that is encrypted already is used as it is, beside its other uses.
+   * @throws ArgumentError INVALID_ARGUMENT
+   */
+  replicate(isInitiator: boolean): ReturnType<OpenedLog['connections']['pipe']>
+  replicate<S extends EncryptedStream | Mux>(stream: S): S
+  replicate(target: boolean | EncryptedStream | Mux): unknown {
+    this.assertOpen('log')
+    const { connections } = this.#opened
+    if (typeof target === 'boolean') return connections.pipe(target)
+    connections.attach(muxOf(target))
+    return target
+  }
+
+  /** Encrypts a socket, or any duplex byte stream, and replicates over it: no copy through a pipe. */
+  replicateOver(raw: RawDuplex, options: ConnectOptions): SecretStream {
+    this.assertOpen('log')
+    return this.#opened.connections.encrypt(raw, options)
+  }
+
+  /** Another handle on the same log, perhaps with another encoding. The log closes with its last session. */
+  session<U = T>(options: SessionOptions<U> = {}): Log<U> {
+    this.assertOpen('log')
+    checkOptions(options, SESSION_OPTIONS, 'session')
+    return new Log<U>(this.#opened, {
+      encoding: this.#encodingFor(options),
+      snapshot: this.#snapshot
+    })
+  }
+
+  /** A session that stays at the present length, whatever is appended. */
+  snapshot<U = T>(options: SessionOptions<U> = {}): Log<U> {
+    this.assertOpen('log')
+    checkOptions(options, SESSION_OPTIONS, 'snapshot')
+    return new Log<U>(this.#opened, {
+      encoding: this.#encodingFor(options),
+      snapshot: this.#snapshot ?? new Snapshot(this.#core)
+    })
+  }
+
+  /**
+   * Values of [start, end) in order, fetched ahead. `live`: does not end, but waits for what is appended.
+   * Stop by leaving the loop, or by the signal.
+   */
+  createReadStream(options: BlockStreamOptions = {}): BlockStream<T> {
+    this.assertOpen('log')
+    return createBlockStream(this, options)
+  }
+
+  /** All values, in order, up to the present length. */
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    this.assertOpen('log')
+    return blocksOf(this, {})
+  }
+
+  /** Cuts the log to a length, under the next fork number. @throws StateError NOT_WRITABLE */
+  async truncate(length: number): Promise<void> {
+    checkInteger(length, 0, 'truncate: length')
+    this.assertOpen('log')
+    this.#assertNoSnapshot()
+    await this.#core.truncate(length)
+  }
+
+  /** Forgets the bytes of blocks [start, end); they can be fetched again. */
+  async clear(start: number, end: number = start + 1): Promise<void> {
+    checkInteger(start, 0, 'clear: start')
+    checkInteger(end, start, 'clear: end')
+    this.assertOpen('log')
+    this.#assertNoSnapshot()
+    await this.#core.clear(start, end)
+  }
+
+  /** Resolves when everything acknowledged before outlasts a power cut. @throws StorageError WRITE_FAILED */
+  async flush(): Promise<void> {
+    this.assertOpen('log')
+    await this.#core.flush()
+  }
+
+  /** A description of the log as it is now. */
+  info(): LogInfo {
+    const core = this.#core
+    return {
+      key: core.key,
+      discoveryKey: core.discoveryKey,
+      length: this.length,
+      byteLength: this.byteLength,
+      fork: this.fork,
+      contiguousLength: this.contiguousLength,
+      durableLength: core.durableLength,
+      writable: this.writable,
+      canSync: core.canSync,
+      peers: this.peers.length
+    }
+  }
+
+  protected override onClose(): Promise<void> {
+    return this.#opened.release()
+  }
+
+  get #core(): Core {
+    return this.#opened.core
+  }
+
+  async #block(index: number, options: GetOptions = {}): Promise<Uint8Array | null> {
+    checkInteger(index, 0, 'get: index')
+    checkGetOptions(options, 'get')
+    this.assertOpen('log')
+    this.#snapshot?.check(index)
+    const now = this.#core.readNow(index)
+    if (now !== null) return now
+    const signal = signalOf(options)
+    throwIfAborted(signal)
+    for (;;) {
+      const block = await this.#core.read(index)
+      if (block !== null || options.wait === false) return block
+      this.assertOpen('log')
+      await this.#opened.replicator.need({ kind: 'block', index }, signal)
+    }
+  }
+
+  #assertNoSnapshot(): void {
+    if (this.#snapshot !== null) throw new StateError('NOT_WRITABLE', 'A snapshot is read only')
+  }
+
+  #encodingFor<U>({ encoding }: SessionOptions<U>): Encoding<U> {
+    return encoding === undefined
+      ? (this.#encoding as unknown as Encoding<U>)
+      : encodingOf(encoding)
+  }
+}

@@ -1,0 +1,91 @@
+// OpenedLog: what the sessions of one log share: its core, its replicator, its connections, and a count of the
+// sessions. Closes with the last of them.
+import type { Core } from '../core/core.ts'
+import type { Env } from '../env.ts'
+import type { Peer } from '../replication/peer.ts'
+import { Replicator } from '../replication/replicator.ts'
+import { Emitter, type Unsubscribe } from '../util/emitter.ts'
+import { Connections } from './connections.ts'
+import { type PeerInfo, peerInfo } from './peer-info.ts'
+import type { Snapshot } from './session.ts'
+
+export type LogEvents = {
+  /** The log got longer, by an append here or by an upgrade from a peer: the new length. */
+  append: [length: number]
+  /** The log was cut: the new length, and the length up to which nothing changed. */
+  truncate: [length: number, ancestor: number]
+  /** A block came from a peer and is stored. */
+  download: [index: number, byteLength: number, peer: PeerInfo]
+  /** A block went to a peer. */
+  upload: [index: number, byteLength: number, peer: PeerInfo]
+  'peer-add': [peer: PeerInfo]
+  'peer-remove': [peer: PeerInfo]
+  /** A peer sent something false, or the disk failed; replication goes on without it. */
+  fault: [error: unknown, peer: PeerInfo]
+  close: []
+}
+
+export class OpenedLog {
+  readonly core: Core
+  readonly env: Env
+  readonly replicator: Replicator
+  readonly connections: Connections
+  readonly events: Emitter<LogEvents> = new Emitter()
+  readonly #unsubscribe: Unsubscribe
+  readonly #snapshots: Set<Snapshot> = new Set()
+  #sessions = 0
+  #closing: Promise<void> | null = null
+
+  constructor(core: Core, env: Env) {
+    this.core = core
+    this.env = env
+    const { events } = this
+    const info = (peer: Peer): PeerInfo => peerInfo(peer)
+    this.replicator = new Replicator(
+      core,
+      {
+        onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
+        onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
+        onDownload: (peer, index, bytes) => events.emit('download', index, bytes, info(peer)),
+        onUpload: (peer, index, bytes) => events.emit('upload', index, bytes, info(peer)),
+        onFault: (peer, error) => events.emit('fault', error, info(peer))
+      },
+      env
+    )
+    this.connections = new Connections(this.replicator, env)
+    let length = core.length
+    this.#unsubscribe = core.onChange((change) => {
+      const before = length
+      length = core.length
+      if (change.ancestor < before) this.#cut(length, change.ancestor)
+      else if (change.headChanged) events.emit('append', length)
+    })
+  }
+
+  /** One more session shares this log, perhaps as it was at some moment. */
+  acquire(snapshot: Snapshot | null): void {
+    this.#sessions++
+    if (snapshot !== null) this.#snapshots.add(snapshot)
+  }
+
+  /** One session less; the last one closes all. */
+  release(): Promise<void> {
+    this.#sessions--
+    if (this.#sessions > 0) return Promise.resolve()
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #cut(length: number, ancestor: number): void {
+    for (const snapshot of this.#snapshots) snapshot.cut(ancestor)
+    this.events.emit('truncate', length, ancestor)
+  }
+
+  async #close(): Promise<void> {
+    this.replicator.close()
+    this.connections.close()
+    this.#unsubscribe()
+    await this.core.close()
+    this.events.emit('close')
+  }
+}

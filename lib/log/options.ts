@@ -1,0 +1,69 @@
+// What a log is opened with.
+import type { Durability } from '../core/core.ts'
+import { keyFromText } from '../core/key-text.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { KeyPair } from '../crypto/key-pair.ts'
+import type { Env } from '../env.ts'
+import { ArgumentError } from '../errors.ts'
+import type { Codec } from '../util/codec.ts'
+import { checkBytes, checkOptions } from '../util/options.ts'
+import type { EncodingName } from './encoding.ts'
+
+export interface LogOptions<T> {
+  /** Another's log (or one's own, to be sure): 32 bytes, or their text. */
+  key?: Uint8Array | string
+  /** Who signs. By default a fresh pair for a new log; the stored pair for one that exists. */
+  keyPair?: KeyPair
+  /** Who may sign, where that is not one plain key pair. */
+  manifest?: Manifest
+  /** How values become blocks: `binary` by default. */
+  encoding?: EncodingName | Codec<T>
+  /** What a resolved append means: `power` by default; see the README's table. */
+  durability?: Durability
+  /** Default true. False: opening what does not exist is NOT_FOUND. */
+  createIfMissing?: boolean
+  /** Takes no lock and changes nothing. */
+  readOnly?: boolean
+  /** Bytes of file pages that may be kept in memory. */
+  cacheBytes?: number
+  /** Clock, timers and chance, for simulations. */
+  env?: Env
+}
+
+const KEYS: readonly string[] = [
+  'key',
+  'keyPair',
+  'manifest',
+  'encoding',
+  'durability',
+  'createIfMissing',
+  'readOnly',
+  'cacheBytes',
+  'env'
+]
+const DURABILITIES: readonly unknown[] = [undefined, 'power', 'process', 'memory']
+
+/** @throws ArgumentError UNKNOWN_OPTION or INVALID_ARGUMENT */
+export function checkLogOptions<T>(options: LogOptions<T>): void {
+  checkOptions(options, KEYS, 'Log.open')
+  checkDurability(options.durability)
+  if (options.keyPair !== undefined) {
+    checkBytes(options.keyPair.publicKey, 'keyPair.publicKey', 32)
+    checkBytes(options.keyPair.secretKey, 'keyPair.secretKey', 64)
+  }
+}
+
+export function checkDurability(value: unknown): void {
+  if (DURABILITIES.includes(value)) return
+  throw new ArgumentError(
+    'INVALID_ARGUMENT',
+    `durability must be power, process or memory, got ${String(value)}`
+  )
+}
+
+/** The 32 bytes of a key given as bytes or text. @throws ArgumentError INVALID_ARGUMENT */
+export function keyOf(key: Uint8Array | string): Uint8Array {
+  if (typeof key === 'string') return keyFromText(key)
+  checkBytes(key, 'key', 32)
+  return key
+}

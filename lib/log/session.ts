@@ -1,0 +1,92 @@
+// The words of a session: options of its calls, what it tells of itself, and what a snapshot remembers.
+import type { Durability } from '../core/core.ts'
+import { UnavailableError } from '../errors.ts'
+import type { Codec } from '../util/codec.ts'
+import { checkInteger, checkOptions } from '../util/options.ts'
+import type { Encoding, EncodingName } from './encoding.ts'
+
+export interface GetOptions {
+  /** False: null instead of waiting for peers, if it is not here. */
+  wait?: boolean
+  /** Sugar for a signal. */
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+export interface AppendOptions {
+  /** For this append only. */
+  durability?: Durability
+  /** Looked at before anything is done: an append that has begun is carried out. */
+  signal?: AbortSignal
+}
+
+export interface SessionOptions<T> {
+  encoding?: EncodingName | Codec<T>
+}
+
+export interface SessionParts<T> {
+  readonly encoding: Encoding<T>
+  readonly snapshot: Snapshot | null
+}
+
+export interface LogInfo {
+  readonly key: Uint8Array
+  readonly discoveryKey: Uint8Array
+  readonly length: number
+  readonly byteLength: number
+  readonly fork: number
+  readonly contiguousLength: number
+  readonly durableLength: number
+  readonly writable: boolean
+  /** Whether the storage can make writes outlast a power cut. */
+  readonly canSync: boolean
+  /** Connected peers that have the log. */
+  readonly peers: number
+}
+
+/** A log as it was: blocks below sharedLength are still those of then. */
+export class Snapshot {
+  readonly fork: number
+  readonly length: number
+  readonly byteLength: number
+  #sharedLength: number
+
+  constructor(at: { fork: number; length: number; byteLength: number }) {
+    this.fork = at.fork
+    this.length = at.length
+    this.byteLength = at.byteLength
+    this.#sharedLength = at.length
+  }
+
+  get sharedLength(): number {
+    return this.#sharedLength
+  }
+
+  /** The log was cut down to here. */
+  cut(ancestor: number): void {
+    this.#sharedLength = Math.min(this.#sharedLength, ancestor)
+  }
+
+  /** @throws UnavailableError NOT_AVAILABLE if the block is past the end, or was cut off since */
+  check(index: number): void {
+    if (index < this.#sharedLength) return
+    const why =
+      index < this.length ? 'was cut off since the snapshot' : 'is past the end of the snapshot'
+    throw new UnavailableError('NOT_AVAILABLE', `Block ${index} ${why} (length ${this.length})`)
+  }
+}
+
+const GET_OPTIONS = ['wait', 'timeoutMs', 'signal']
+
+/** @throws ArgumentError */
+export function checkGetOptions(options: GetOptions, call: string): void {
+  checkOptions(options, GET_OPTIONS, call)
+  if (options.timeoutMs !== undefined) checkInteger(options.timeoutMs, 0, `${call}: timeoutMs`)
+}
+
+/** The one signal for the signal and the timeout that were given. */
+export function signalOf({ signal, timeoutMs }: GetOptions): AbortSignal | undefined {
+  if (timeoutMs === undefined) return signal
+  const timeout = AbortSignal.timeout(timeoutMs)
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout])
+}
