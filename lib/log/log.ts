@@ -2,7 +2,7 @@
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
 import { Core } from '../core/core.ts'
 import { systemEnv } from '../env.ts'
-import { StateError } from '../errors.ts'
+import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
@@ -72,7 +72,7 @@ export class Log<T = Uint8Array> extends Resource {
       ...rest,
       env,
       ...(key === undefined ? {} : { key: keyOf(key) }),
-      durability: durability ?? (location === null ? 'memory' : undefined)
+      ...(durability === undefined ? {} : { durability })
     })
     return new Log<T>(new OpenedLog(core, env), { encoding: codec, snapshot: null })
   }
@@ -89,11 +89,11 @@ export class Log<T = Uint8Array> extends Resource {
 
   /** In blocks; fixed in a snapshot. */
   get length(): number {
-    return this.#snapshot?.length ?? this.#core.length
+    return this.#snapshot?.length ?? this.#core.tree.length
   }
 
   get byteLength(): number {
-    return this.#snapshot?.byteLength ?? this.#core.byteLength
+    return this.#snapshot?.byteLength ?? this.#core.tree.byteLength
   }
 
   /** Up to here the log outlasts a power cut. */
@@ -108,7 +108,7 @@ export class Log<T = Uint8Array> extends Resource {
 
   /** How often the history was cut. */
   get fork(): number {
-    return this.#snapshot?.fork ?? this.#core.fork
+    return this.#snapshot?.fork ?? this.#core.tree.fork
   }
 
   get writable(): boolean {
@@ -173,7 +173,11 @@ export class Log<T = Uint8Array> extends Resource {
     checkInteger(end, start, 'has: end')
     this.assertOpen('log')
     if (end > this.length) return false
-    return this.#core.findBlock(start, end, false) === -1
+    const synced = Math.min(end, this.#core.length)
+    for (let index = Math.max(start, synced); index < end; index++) {
+      if (!this.#core.holds(index)) return false
+    }
+    return this.#core.findBlock(start, synced, false) === -1
   }
 
   /**
@@ -204,11 +208,18 @@ export class Log<T = Uint8Array> extends Resource {
     }
   }
 
-  /** The root hash at a length, the present one by default: equal logs have equal ones. */
-  treeHash(length: number = this.length): Promise<Uint8Array> {
+  /**
+   * The root hash at a length, the present one by default: equal logs have equal ones.
+   * @throws UnavailableError NOT_AVAILABLE if the tree at that length is not known here
+   */
+  async treeHash(length: number = this.length): Promise<Uint8Array> {
     checkInteger(length, 0, 'treeHash: length')
     this.assertOpen('log')
-    return this.#core.treeHash(length)
+    const hash = await this.#core.treeHash(length)
+    if (hash === null) {
+      throw new UnavailableError('NOT_AVAILABLE', `The tree at length ${length} is not known here`)
+    }
+    return hash
   }
 
   /** The nodes, and the block, that prove a part of the log to whoever knows its key; null if it is not here. */
@@ -283,7 +294,7 @@ export class Log<T = Uint8Array> extends Resource {
     checkOptions(options, SESSION_OPTIONS, 'snapshot')
     return new Log<U>(this.#opened, {
       encoding: this.#encodingFor(options),
-      snapshot: this.#snapshot ?? new Snapshot(this.#core)
+      snapshot: this.#snapshot ?? new Snapshot(this.#core.tree)
     })
   }
 

@@ -2,6 +2,7 @@
 // sessions. Closes with the last of them.
 import type { Core } from '../core/core.ts'
 import type { Env } from '../env.ts'
+import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Peer } from '../replication/peer.ts'
 import { Replicator } from '../replication/replicator.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
@@ -9,15 +10,24 @@ import { Connections } from './connections.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import type { Snapshot } from './session.ts'
 
+/** One block that crossed the wire. */
+export interface Transfer {
+  readonly index: number
+  readonly byteLength: number
+  /** Nodes that came with it to prove it. */
+  readonly uncles: number
+  readonly peer: PeerInfo
+}
+
 export type LogEvents = {
   /** The log got longer, by an append here or by an upgrade from a peer: the new length. */
   append: [length: number]
   /** The log was cut: the new length, and the length up to which nothing changed. */
   truncate: [length: number, ancestor: number]
   /** A block came from a peer and is stored. */
-  download: [index: number, byteLength: number, peer: PeerInfo]
+  download: [block: Transfer]
   /** A block went to a peer. */
-  upload: [index: number, byteLength: number, peer: PeerInfo]
+  upload: [block: Transfer]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
@@ -46,17 +56,17 @@ export class OpenedLog {
       {
         onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
         onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
-        onDownload: (peer, index, bytes) => events.emit('download', index, bytes, info(peer)),
-        onUpload: (peer, index, bytes) => events.emit('upload', index, bytes, info(peer)),
+        onDownload: (peer, block) => events.emit('download', transferOf(peer, block)),
+        onUpload: (peer, block) => events.emit('upload', transferOf(peer, block)),
         onFault: (peer, error) => events.emit('fault', error, info(peer))
       },
       env
     )
     this.connections = new Connections(this.replicator, env)
-    let length = core.length
-    this.#unsubscribe = core.onChange((change) => {
+    let { length } = core.tree
+    this.#unsubscribe = core.on('applied', (change) => {
       const before = length
-      length = core.length
+      length = core.tree.length
       if (change.ancestor < before) this.#cut(length, change.ancestor)
       else if (change.headChanged) events.emit('append', length)
     })
@@ -88,4 +98,8 @@ export class OpenedLog {
     await this.core.close()
     this.events.emit('close')
   }
+}
+
+function transferOf(peer: Peer, { index, value, nodes }: ProvenBlock): Transfer {
+  return { index, byteLength: value.byteLength, uncles: nodes.length, peer: peerInfo(peer) }
 }

@@ -1,5 +1,5 @@
 // The words of a session: options of its calls, what it tells of itself, and what a snapshot remembers.
-import type { Durability } from '../core/core.ts'
+import type { Durability } from '../core/committer.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Codec } from '../util/codec.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'

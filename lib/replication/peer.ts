@@ -1,6 +1,7 @@
 // Peer: the remote of one log on one connection, once its channel is open. Encodes out, routes in: one row per
 // message of the table in the architecture, section 7. No state but its parts.
 import type { Env } from '../env.ts'
+import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Channel } from '../mux/channel.ts'
 import { Downloader } from './download/downloader.ts'
 import type { Extensions } from './extensions.ts'
@@ -31,7 +32,7 @@ export interface PeerContext {
   /** The peer may be asked something new. */
   onDirty(peer: Peer): void
   onSettled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void
-  onUpload(peer: Peer, index: number, byteLength: number): void
+  onUpload(peer: Peer, block: ProvenBlock): void
   onFault(peer: Peer, error: unknown): void
   onFull(peer: Peer, full: boolean): void
 }
@@ -66,7 +67,7 @@ export class Peer implements PeerSender {
       send: this,
       env,
       onFull: (full) => context.onFull(this, full),
-      onUpload: (index, byteLength) => context.onUpload(this, index, byteLength)
+      onUpload: (block) => context.onUpload(this, block)
     })
     this.#downloader = new Downloader({
       peer: id,

@@ -20,19 +20,11 @@ export interface LogChange {
   readonly manifestChanged: boolean
 }
 
-export interface PublishedHead {
-  readonly fork: number
-  readonly length: number
-  readonly contiguousLength: number
-}
-
 export interface ReplicatedLog {
   /** 32 bytes. Secret between those who may read. */
   readonly key: Uint8Array
   readonly discoveryKey: Uint8Array
-  /** What peers may hear of: all of it is synced, if the log's level asks for that. */
-  readonly published: PublishedHead
-  /** From here on: what local callers can rely on already. */
+  /** The head is what peers may hear of: synced, if the log's level asks for that. */
   readonly fork: number
   readonly length: number
   readonly byteLength: number

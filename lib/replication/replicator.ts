@@ -2,6 +2,7 @@
 // promises behind needs, of the list of peers, and of who is dirty. Decides nothing about blocks.
 import { type Env, systemEnv } from '../env.ts'
 import { ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
+import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import { abortable, throwIfAborted } from '../util/abort.ts'
 import { type Deferred, deferred } from '../util/deferred.ts'
@@ -21,8 +22,8 @@ const INTERESTS_PER_PUMP = 4
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
   onPeerRemove?(peer: Peer): void
-  onDownload?(peer: Peer, index: number, byteLength: number): void
-  onUpload?(peer: Peer, index: number, byteLength: number): void
+  onDownload?(peer: Peer, block: ProvenBlock): void
+  onUpload?(peer: Peer, block: ProvenBlock): void
   /** A peer or the disk did something wrong; replication goes on without it. */
   onFault?(peer: Peer, error: unknown): void
 }
@@ -51,7 +52,7 @@ export class Replicator {
     this.#events = events
     this.#exchange = new Exchange(log, () => env.random())
     this.extensions = new Extensions(() => this.#peers.values())
-    this.#toldLength = log.published.length
+    this.#toldLength = log.length
     this.#unsubscribe = log.onChange((change) => this.#published(change))
     this.#context = {
       log,
@@ -60,7 +61,7 @@ export class Replicator {
       extensions: this.extensions,
       onDirty: (peer) => this.#markDirty(peer),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
-      onUpload: (peer, index, byteLength) => this.#events.onUpload?.(peer, index, byteLength),
+      onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
       onFull: (peer, full) => this.#attachmentOf(peer)?.pauseReading(full)
     }
@@ -184,9 +185,7 @@ export class Replicator {
       return
     }
     const { block, upgrade } = data.proof
-    if (block !== null) {
-      this.#events.onDownload?.(peer, block.index, block.value.byteLength)
-    }
+    if (block !== null) this.#events.onDownload?.(peer, block)
     const headChanged = upgrade !== null && asked.request.upgrade !== null
     const presence = block === null ? null : { start: block.index, length: 1, present: true }
     this.#advanced({ headChanged, presence })
@@ -198,7 +197,7 @@ export class Replicator {
   }
 
   #published(change: LogChange): void {
-    const { length } = this.#log.published
+    const { length } = this.#log
     const cutFrom = change.ancestor < this.#toldLength ? change.ancestor : -1
     for (const peer of this.#peers.values()) {
       if (cutFrom !== -1) peer.advertiser.cut(cutFrom, this.#toldLength)

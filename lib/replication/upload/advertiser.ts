@@ -44,8 +44,8 @@ export class Advertiser {
   /** The channel is open: says our state at once. */
   open(): void {
     const { log, send } = this.#options
-    this.#sayIfNew(log.published.length >= 0 && log.published.fork === 0)
-    const { contiguousLength, length } = log.published
+    this.#sayIfNew(log.fork === 0)
+    const { contiguousLength, length } = log
     if (contiguousLength > 0) {
       send.range({ drop: false, start: 0, length: contiguousLength })
       if (contiguousLength === length) this.#toldAll = length
@@ -96,19 +96,19 @@ export class Advertiser {
     const news = this.#news
     if (news.length === 0 || this.#closed) return
     this.#news = []
-    const { published } = this.#options.log
-    if (published.contiguousLength === published.length && published.length > 0) {
-      this.#announceAll(published.length)
+    const { contiguousLength, length } = this.#options.log
+    if (contiguousLength === length && length > 0) {
+      this.#announceAll(length)
       return
     }
-    for (const span of news) this.#announce(span, published.length)
+    for (const span of news) this.#announce(span, length)
   }
 
   /** The peer asks what we hold of a region, now and from now on (section 7.2). */
   subscribe(want: Want): void {
     const { log } = this.#options
     this.#remember(want)
-    const { length, contiguousLength } = log.published
+    const { length, contiguousLength } = log
     const asked = Math.min(want.length, MAX_WANT_BLOCKS)
     const whole = contiguousLength === length || want.start + asked < contiguousLength
     if (whole || (want.any && want.start < contiguousLength)) {
@@ -189,7 +189,7 @@ export class Advertiser {
   /** "I can prove my length to you, starting at the length that you told me" (section 6). */
   async #canUpgrade(): Promise<boolean> {
     const { log, remote } = this.#options
-    const { fork, length } = log.published
+    const { fork, length } = log
     const theirs = remote.length
     if (remote.fork !== fork) {
       remote.rootsStored = false
@@ -203,7 +203,7 @@ export class Advertiser {
 
   #sayIfNew(canUpgrade: boolean): void {
     const { log, remote, send } = this.#options
-    const { fork, length } = log.published
+    const { fork, length } = log
     const next: Sync = {
       fork,
       length,

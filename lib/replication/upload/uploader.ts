@@ -2,7 +2,7 @@
 // Owner of that queue. Every question gets exactly one answer, data or noData, unless it is cancelled.
 import type { Env } from '../../env.ts'
 import { ProofError } from '../../errors.ts'
-import { emptyRequest, type Proof } from '../../merkle/proof.ts'
+import { emptyRequest, type Proof, type ProvenBlock } from '../../merkle/proof.ts'
 import { background } from '../../util/background.ts'
 import {
   ASSUMED_BLOCK_BYTES,
@@ -32,7 +32,7 @@ export interface UploaderOptions {
   /** More questions wait than we keep: stop, or go on, reading from this connection. */
   onFull(full: boolean): void
   /** A block went out. */
-  onUpload(index: number, byteLength: number): void
+  onUpload(block: ProvenBlock): void
 }
 
 export class Uploader {
@@ -141,7 +141,7 @@ export class Uploader {
   #sendProof(id: number, proof: Proof): void {
     const { send, onUpload } = this.#options
     send.data({ id, proof })
-    if (proof.block !== null) onUpload(proof.block.index, proof.block.value.byteLength)
+    if (proof.block !== null) onUpload(proof.block)
   }
 
   /** Says the answers that are made, in order. */
