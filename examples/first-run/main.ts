@@ -20,30 +20,40 @@ process.on('SIGINT', () => finish(130, 'interrupted'))
 process.on('SIGTERM', () => finish(143, 'interrupted'))
 
 try {
-  const { key, port } = await announcement()
-  finish(await read(key, port))
+  const { key, port, treeHash } = await announcement()
+  const result = await read(key, port)
+  if (result.code !== 0) finish(result.code)
+  else if (result.treeHash !== treeHash) finish(1, "the tree hash is not the writer's")
+  else finish(0)
 } catch (error) {
   finish(1, String(error))
 }
 
 /** The line that the writer prints when its log can be fetched. Everything before is progress. */
-function announcement(): Promise<{ key: string; port: string }> {
+function announcement(): Promise<{ key: string; port: string; treeHash: string }> {
   return new Promise((resolve, reject) => {
     let text = ''
     writer.stdout.setEncoding('utf-8')
     writer.stdout.on('data', (chunk: string) => {
       text += chunk
-      const found = /^serving (\S+) (\d+)$/m.exec(text)
-      if (found !== null) resolve({ key: found[1] ?? '', port: found[2] ?? '' })
+      const [, key, port, treeHash] = /^serving (\S+) (\d+) (\S+)$/m.exec(text) ?? []
+      if (key && port && treeHash) resolve({ key, port, treeHash })
     })
     writer.once('exit', (code) => reject(new Error(`process A ended with ${code}`)))
   })
 }
 
-function read(key: string, port: string): Promise<number> {
+/** Process B gets the key and the address, nothing else. It reports the tree hash that it arrived at. */
+function read(key: string, port: string): Promise<{ code: number; treeHash: string }> {
   const words = [script('./reader.js'), join(directory, 'b'), key, port]
-  const reader = spawn(process.execPath, words, { stdio: 'inherit' })
-  return new Promise((resolve) => reader.once('exit', (code) => resolve(code ?? 1)))
+  const reader = spawn(process.execPath, words, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  let treeHash = ''
+  reader.on('message', (message) => {
+    treeHash = String(message)
+  })
+  return new Promise((resolve) =>
+    reader.once('exit', (code) => resolve({ code: code ?? 1, treeHash }))
+  )
 }
 
 function finish(code: number, why?: string): void {

@@ -1,5 +1,5 @@
 // Process A: appends the documents to a log on disk and serves it on loopback until its input ends.
-// Argument: the log's directory. Prints "serving KEY PORT" when it is ready.
+// Argument: the log's directory. Prints "serving KEY PORT TREEHASH" when it is ready.
 import { createServer } from 'node:net'
 import { keyToText, Log } from '../../lib/index.ts'
 import { type Catalogue, LOCK_FILE, manifestPaths, piecesOf, readDocument } from './documents.ts'
@@ -26,9 +26,10 @@ const server = createServer((socket) => {
   socket.setNoDelay(true)
   log.replicateOver(socket, { isInitiator: false })
 })
+const treeHash = Buffer.from(await log.treeHash()).toString('hex')
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
-  console.log(`serving ${keyToText(log.key)} ${port}`)
+  console.log(`serving ${keyToText(log.key)} ${port} ${treeHash}`)
 })
 process.stdin.on('end', () => process.exit(0)).resume()

@@ -1,5 +1,6 @@
 // libsodium's secretstream (XChaCha20-Poly1305): one direction of an encrypted connection, in order.
 import sodium from 'sodium-native'
+import { wipe } from './wipe.ts'
 
 export const SECRETSTREAM_HEADER_BYTES = 24
 /** How much longer a sealed message is than its plaintext. */
@@ -32,6 +33,11 @@ export class Sealer {
       TAG_MESSAGE
     )
   }
+
+  /** Wipes the state; the sealer cannot be used afterwards. */
+  clear(): void {
+    wipe(this.#state)
+  }
 }
 
 export class Opener {
@@ -42,7 +48,10 @@ export class Opener {
     sodium.crypto_secretstream_xchacha20poly1305_init_pull(this.#state, header, key)
   }
 
-  /** Writes ciphertext.byteLength - 17 bytes to output; false if the message is not authentic. */
+  /**
+   * Writes ciphertext.byteLength - 17 bytes to output; false if the message is not authentic. In place works:
+   * the output may be the ciphertext's own bytes from the second on.
+   */
   open(output: Uint8Array, ciphertext: Uint8Array): boolean {
     try {
       sodium.crypto_secretstream_xchacha20poly1305_pull(
@@ -56,5 +65,10 @@ export class Opener {
     } catch {
       return false
     }
+  }
+
+  /** Wipes the state; the opener cannot be used afterwards. */
+  clear(): void {
+    wipe(this.#state)
   }
 }

@@ -51,10 +51,7 @@ export class Connections {
 
   /** Replicates over a connection that others may use too, and which stays theirs to close. */
   attach(mux: Mux): void {
-    mux.stream.opened.then(
-      () => this.#replicator.attach(mux),
-      () => {}
-    )
+    this.#replicator.attach(mux)
   }
 
   /** Ends the connections that were made here. */

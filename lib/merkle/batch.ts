@@ -14,7 +14,7 @@ import {
   writeLeafHead,
   writeParent
 } from './node.ts'
-import { Tree, type TreeHead } from './tree.ts'
+import type { Tree, TreeHead } from './tree.ts'
 
 const heads = new Uint8Array(LEVEL_CHUNK_HASHES * PARENT_BYTES)
 const headsView = viewOf(heads)
@@ -80,7 +80,7 @@ export class TreeBatch {
   }
 
   tree(): Tree {
-    this.#tree ??= new Tree(this.fork, this.#length, this.#roots.slice())
+    this.#tree ??= this.base.grown(this.fork, this.#length, this.#roots.slice())
     return this.#tree
   }
 

@@ -47,11 +47,7 @@ export interface FoldedProof {
  * Folds the proof onto the tree (an empty one for fork and conflict proofs). Forks are not compared.
  * @throws ProofError BAD_MESSAGE for a malformed shape, BAD_HASH where a known node contradicts
  */
-export function foldProof(
-  tree: Tree,
-  proof: Proof,
-  known: KnownNodes | null = null
-): FoldedProof {
+export function foldProof(tree: Tree, proof: Proof, known: KnownNodes | null = null): FoldedProof {
   const listed = countNodes(proof)
   if (listed > MAX_PROOF_NODES) throw malformed(`${listed} nodes`)
   return new Fold(tree, known, new HashSlab(2 * listed + 2)).run(proof)
@@ -91,6 +87,7 @@ class Fold {
   /** The root of what the block or hash part shows, or of the seek part alone; null if it met a known node. */
   #foldPath(proof: Proof, sought: Node | null): Node | null {
     if (proof.block !== null) {
+      if (proof.hash !== null) throw malformed('both a block and a hash')
       const { index, value, nodes } = proof.block
       checkPosition(2 * index)
       const known = index < this.#tree.length ? this.#known : null

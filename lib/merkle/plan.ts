@@ -69,7 +69,7 @@ export class ProofPlan {
 }
 
 interface UpgradeLists {
-  readonly nodes: readonly number[]
+  readonly nodes: number[]
   readonly additional: readonly number[]
 }
 
@@ -93,15 +93,23 @@ export function planProof(
     return new ProofPlan(path, seek, upgrade)
   }
   if (upgrade === null) return new ProofPlan(null, null, null)
-  if (target !== null) {
-    if (request.seek !== null) throw impossible('A seek and a new node in one request')
-    const top = takeContaining(upgrade.nodes, target)
-    if (top === -1) throw impossible(`Node ${target} is not below the upgrade`)
-    return new ProofPlan(pathTo(request, target, top, null), null, upgrade)
-  }
-  const top = soughtNode === null ? -1 : takeContaining(upgrade.nodes, soughtNode)
-  const seek = soughtNode === null || top === -1 ? null : [soughtNode, ...siblings(soughtNode, top)]
-  return new ProofPlan(null, seek, upgrade)
+  return target === null ? planSought(upgrade, soughtNode) : planNew(upgrade, request, target)
+}
+
+/** With a node of the new region, which replaces the upgrade node above it. */
+function planNew(upgrade: UpgradeLists, request: ProofRequest, target: number): ProofPlan {
+  if (request.seek !== null) throw impossible('A seek and a new node in one request')
+  const top = takeContaining(upgrade.nodes, target)
+  if (top === -1) throw impossible(`Node ${target} is not below the upgrade`)
+  return new ProofPlan(pathTo(request, target, top, null), null, upgrade)
+}
+
+/** With the node of a seek from the head; one in the old region does not show. */
+function planSought(upgrade: UpgradeLists, soughtNode: number | null): ProofPlan {
+  if (soughtNode === null) return new ProofPlan(null, null, upgrade)
+  const top = takeContaining(upgrade.nodes, soughtNode)
+  if (top === -1) return new ProofPlan(null, null, upgrade)
+  return new ProofPlan(null, [soughtNode, ...siblings(soughtNode, top)], upgrade)
 }
 
 /**
@@ -169,7 +177,8 @@ function climbed(length: number, request: ProofRequest, target: number): number 
   if (top >= 2 * MAX_LENGTH || endOf(top) > end) throw impossible(`Node ${top} is beyond the log`)
   for (let i = 0; i < levels; i++) {
     top = (top + siblingOf(top)) / 2
-    if (endOf(top) > end) throw impossible(`${levels} levels above node ${target} is beyond the log`)
+    if (endOf(top) > end)
+      throw impossible(`${levels} levels above node ${target} is beyond the log`)
   }
   return top
 }
@@ -236,10 +245,7 @@ function checkUpgrade(length: number, request: ProofRequest): void {
   }
 }
 
-function checkedUpgrade(
-  length: number,
-  request: ProofRequest
-): { nodes: number[]; additional: number[] } | null {
+function checkedUpgrade(length: number, request: ProofRequest): UpgradeLists | null {
   checkUpgrade(length, request)
   const { upgrade } = request
   if (upgrade === null) return null

@@ -13,13 +13,16 @@ export interface ProofRequest {
   readonly upgrade: { readonly start: number; readonly length: number } | null
 }
 
+export interface ProvenBlock {
+  readonly index: number
+  readonly value: Uint8Array
+  /** Its uncles: the siblings on the way up. */
+  readonly nodes: readonly Node[]
+}
+
 export interface Proof {
   readonly fork: number
-  readonly block: {
-    readonly index: number
-    readonly value: Uint8Array
-    readonly nodes: readonly Node[]
-  } | null
+  readonly block: ProvenBlock | null
   readonly hash: { readonly nodeIndex: number; readonly nodes: readonly Node[] } | null
   readonly seek: { readonly byteOffset: number; readonly nodes: readonly Node[] } | null
   readonly upgrade: {

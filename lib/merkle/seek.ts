@@ -13,14 +13,7 @@
 //
 // With padding each block begins with that many bytes which do not count (encrypted logs).
 import { assert } from '../util/assert.ts'
-import {
-  endOf,
-  isLeaf,
-  leftChildOf,
-  rightChildOf,
-  startOf,
-  widthOf
-} from './flat-tree.ts'
+import { endOf, isLeaf, leftChildOf, rightChildOf, startOf, widthOf } from './flat-tree.ts'
 import type { Node } from './node.ts'
 
 /** A byte of the log as block and offset in it. */
@@ -73,12 +66,13 @@ export class Seek {
   /** Takes the node named by `needs`, or null if it is not stored. */
   feed(left: Node | null): void {
     assert(this.#result === null, 'The seek has ended')
-    if (left === null) return this.#stopWithin()
-    assert(left.nodeIndex === leftChildOf(this.#at), 'Another node was needed')
-    const leftBytes = this.#payloadOf(left)
-    if (leftBytes < 0 || leftBytes > this.#atBytes) return this.#stopWithin()
-    if (leftBytes === this.#rest) return this.#stopAfter(left.nodeIndex)
-    if (leftBytes > this.#rest) {
+    assert(left === null || left.nodeIndex === this.needs, 'Another node was needed')
+    const leftBytes = left === null ? -1 : this.#payloadOf(left)
+    if (left === null || leftBytes < 0 || leftBytes > this.#atBytes) {
+      this.#result = within(this.#at)
+    } else if (leftBytes === this.#rest) {
+      this.#result = found(endOf(left.nodeIndex), 0, left.nodeIndex)
+    } else if (leftBytes > this.#rest) {
       this.#descend(left.nodeIndex, leftBytes)
     } else {
       this.#rest -= leftBytes
@@ -87,44 +81,42 @@ export class Seek {
   }
 
   #enter(roots: readonly Node[]): void {
+    if (this.#rest === 0) {
+      const first = roots[0]?.nodeIndex ?? 0
+      this.#result = found(startOf(first), 0, first)
+      return
+    }
     for (const root of roots) {
       const bytes = this.#payloadOf(root)
-      if (this.#rest === 0) return this.#stopBefore(root.nodeIndex)
-      if (bytes === this.#rest) return this.#stopAfter(root.nodeIndex)
-      if (bytes > this.#rest) return this.#descend(root.nodeIndex, bytes)
+      if (bytes === this.#rest) {
+        this.#result = found(endOf(root.nodeIndex), 0, root.nodeIndex)
+        return
+      }
+      if (bytes > this.#rest) {
+        this.#descend(root.nodeIndex, bytes)
+        return
+      }
       this.#rest -= bytes
     }
-    if (roots.length === 0 && this.#rest === 0) {
-      this.#result = { kind: 'found', position: { index: 0, byteOffset: 0 }, nodeIndex: 0 }
-    } else {
-      this.#result = { kind: 'beyond' }
-    }
+    this.#result = { kind: 'beyond' }
   }
 
+  /** The rest is less than the bytes, and more than 0. */
   #descend(nodeIndex: number, bytes: number): void {
     this.#at = nodeIndex
     this.#atBytes = bytes
-    if (!isLeaf(nodeIndex)) return
-    const position = { index: startOf(nodeIndex), byteOffset: this.#rest }
-    this.#result = { kind: 'found', position, nodeIndex }
-  }
-
-  #stopBefore(nodeIndex: number): void {
-    const position = { index: startOf(nodeIndex), byteOffset: 0 }
-    this.#result = { kind: 'found', position, nodeIndex }
-  }
-
-  #stopAfter(nodeIndex: number): void {
-    const position = { index: endOf(nodeIndex), byteOffset: 0 }
-    this.#result = { kind: 'found', position, nodeIndex }
-  }
-
-  #stopWithin(): void {
-    const nodeIndex = this.#at
-    this.#result = { kind: 'within', start: startOf(nodeIndex), end: endOf(nodeIndex), nodeIndex }
+    if (isLeaf(nodeIndex)) this.#result = found(startOf(nodeIndex), this.#rest, nodeIndex)
   }
 
   #payloadOf(node: Node): number {
     return node.byteLength - this.#padding * widthOf(node.nodeIndex)
   }
+}
+
+function found(index: number, byteOffset: number, nodeIndex: number): SeekResult {
+  return { kind: 'found', position: { index, byteOffset }, nodeIndex }
+}
+
+function within(nodeIndex: number): SeekResult {
+  return { kind: 'within', start: startOf(nodeIndex), end: endOf(nodeIndex), nodeIndex }
 }

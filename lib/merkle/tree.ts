@@ -29,7 +29,9 @@ export class Tree {
     this.fork = fork
     this.length = length
     this.roots = roots
-    this.byteLength = roots.reduce((sum, root) => sum + root.byteLength, 0)
+    let byteLength = 0
+    for (const root of roots) byteLength += root.byteLength
+    this.byteLength = byteLength
   }
 
   static empty(fork = 0): Tree {
@@ -53,6 +55,11 @@ export class Tree {
   /** The same blocks under another fork number. */
   withFork(fork: number): Tree {
     return new Tree(fork, this.length, this.roots)
+  }
+
+  /** Another tree, made of these roots by a TreeBatch. */
+  grown(fork: number, length: number, roots: readonly Node[]): Tree {
+    return new Tree(fork, length, roots)
   }
 
   extend(): TreeBatch {

@@ -67,8 +67,15 @@ export class HandshakeState {
     return this.#result
   }
 
+  /** The remote's static key as soon as it is known, which is before the handshake is complete. */
+  get remotePublicKey(): Uint8Array | null {
+    return this.#remoteStatic
+  }
+
   get isOurTurn(): boolean {
-    return this.#result === null && !this.#failed && (this.#nextMessage % 2 === 0) === this.isInitiator
+    return (
+      this.#result === null && !this.#failed && (this.#nextMessage % 2 === 0) === this.isInitiator
+    )
   }
 
   /** How many messages have been written and read. */

@@ -34,4 +34,3 @@ export function hkdf(
   wipe(temporaryKey)
   return [first, second]
 }
-

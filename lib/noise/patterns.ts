@@ -32,19 +32,20 @@ export const PATTERNS: Readonly<Record<PatternName, Pattern>> = {
 
 /** How many bytes message number `index` (from 0) has when its payload is empty. */
 export function emptyMessageByteLength(name: PatternName, index: number): number {
-  let byteLength = 0
-  let hasKey = false
-  for (const [position, tokens] of PATTERNS[name].messages.entries()) {
-    byteLength = 0
-    for (const token of tokens) {
-      if (token === 'e') byteLength += DH_BYTES
-      else if (token === 's') byteLength += DH_BYTES + (hasKey ? AEAD_TAG_BYTES : 0)
-      else hasKey = true
-    }
-    if (hasKey) byteLength += AEAD_TAG_BYTES
-    if (position === index) break
+  const { messages } = PATTERNS[name]
+  const keyed = messages.findIndex((tokens) => tokens.some(isDh))
+  let byteLength = index >= keyed ? AEAD_TAG_BYTES : 0
+  let hasKey = index > keyed
+  for (const token of messages[index] ?? []) {
+    if (isDh(token)) hasKey = true
+    else byteLength += DH_BYTES + (token === 's' && hasKey ? AEAD_TAG_BYTES : 0)
   }
   return byteLength
+}
+
+/** Whether the token mixes a shared secret, which makes a key. */
+function isDh(token: Token): boolean {
+  return token !== 'e' && token !== 's'
 }
 
 function pattern(

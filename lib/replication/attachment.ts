@@ -36,21 +36,33 @@ export class Attachment {
   readonly #mux: Mux
   readonly #context: PeerContext
   readonly #events: AttachmentEvents
-  readonly #capability: CapabilityContext
   #channel: Channel | null = null
+  #started = false
   #closed = false
 
   constructor(mux: Mux, context: PeerContext, events: AttachmentEvents) {
     this.#mux = mux
     this.#context = context
     this.#events = events
-    const { handshakeHash } = mux.stream
-    assert(handshakeHash !== null, 'a connection is attached after its handshake')
-    this.#capability = { handshakeHash, key: context.log.key }
+  }
+
+  /** Waits for the handshake of the connection, if need be, then opens the log's channel. */
+  open(): void {
+    if (this.#mux.stream.handshakeHash !== null) {
+      this.#start()
+      return
+    }
+    background(
+      this.#mux.stream.opened.then(() => {
+        if (!this.#closed) this.#start()
+      }),
+      () => this.#events.onDetached()
+    )
   }
 
   /** Opens our side, and again whenever the remote opens its side anew. */
-  open(): void {
+  #start(): void {
+    this.#started = true
     for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
       this.#mux.pair({ protocol, id: this.#context.log.discoveryKey }, () => this.#openChannel())
     }
@@ -68,6 +80,7 @@ export class Attachment {
 
   /** Whether this connection may still tell of a longer log: not known yet, or known to have one. */
   mayBringMore(): boolean {
+    if (!this.#started) return true
     if (this.#channel === null) return false
     const remote = this.peer?.remote
     if (remote === undefined || !remote.synced) return true
@@ -82,7 +95,7 @@ export class Attachment {
 
   #openChannel(): void {
     const { log } = this.#context
-    const capability = capabilityOf(this.#capability, this.#mux.stream.isInitiator)
+    const capability = capabilityOf(this.#capability(), this.#mux.stream.isInitiator)
     const channel = this.#mux.open<Handshake>({
       protocol: PROTOCOL,
       aliases: PROTOCOL_ALIASES,
@@ -113,7 +126,7 @@ export class Attachment {
     const channel = this.#channel
     if (channel === null) return
     const { isInitiator, remotePublicKey } = this.#mux.stream
-    if (!isCapability(remote.capability, this.#capability, !isInitiator)) {
+    if (!isCapability(remote.capability, this.#capability(), !isInitiator)) {
       channel.close()
       return
     }
@@ -129,6 +142,12 @@ export class Attachment {
     this.pauseReading(false)
     if (peer !== null) this.#events.onClose(peer)
     if (this.#mux.isClosed) this.#events.onDetached()
+  }
+
+  #capability(): CapabilityContext {
+    const { handshakeHash } = this.#mux.stream
+    assert(handshakeHash !== null, 'a channel is opened after the handshake')
+    return { handshakeHash, key: this.#context.log.key }
   }
 
   /** In the order of the wire's types. Nothing is handled before the capability was checked. */

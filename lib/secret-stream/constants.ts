@@ -10,6 +10,8 @@ export const MAX_FRAME_BYTES = 0xffffff
 export const TAG_BYTES = 1
 /** The largest message: a frame body without tag and MAC. */
 export const MAX_MESSAGE_BYTES: number = MAX_FRAME_BYTES - 17
+/** Of a transport key that is longer, the rest is not used. */
+export const KEY_BYTES = 32
 /** Stream id, then the secretstream header. */
 export const STREAM_ID_BYTES = 32
 export const HEADER_FRAME_BYTES = 56

@@ -80,9 +80,8 @@ export class StreamHandshake {
   /** @throws ProtocolError BAD_HANDSHAKE, also if the remote is not the one that was expected */
   receive(message: Uint8Array): HandshakeStep {
     this.#noise.readMessage(message)
-    // Before our static key goes out: an unexpected remote learns nothing more.
-    const remote = this.#noise.result?.remotePublicKey
-    if (remote) this.#checkRemote(remote)
+    // Before our reply: an unexpected remote does not learn our static key.
+    this.#checkRemote()
     const reply = this.#noise.isOurTurn ? this.#noise.writeMessage() : null
     return { reply, session: this.#session() }
   }
@@ -91,7 +90,6 @@ export class StreamHandshake {
     const result = this.#noise.result
     if (result === null) return null
     assert(result.remotePublicKey !== null, 'XX and IK both carry the static keys')
-    this.#checkRemote(result.remotePublicKey)
     return {
       tx: result.tx,
       rx: result.rx,
@@ -101,8 +99,10 @@ export class StreamHandshake {
     }
   }
 
-  #checkRemote(remotePublicKey: Uint8Array): void {
-    if (this.#expected === undefined || equalSecrets(this.#expected, remotePublicKey)) return
+  #checkRemote(): void {
+    const remote = this.#noise.remotePublicKey
+    if (remote === null || this.#expected === undefined) return
+    if (equalSecrets(this.#expected, remote)) return
     throw new ProtocolError('BAD_HANDSHAKE', 'The remote has another key than the expected one')
   }
 }

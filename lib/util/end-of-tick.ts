@@ -1,7 +1,6 @@
 // Work put off until the running event, with the promise reactions it set off, is done: what gathers writes.
-import { nextTick } from 'node:process'
 
 /** Runs before the next I/O event. A throw of `run` is not caught by anybody. */
 export function atEndOfTick(run: () => void): void {
-  nextTick(run)
+  process.nextTick(run)
 }

@@ -1,8 +1,5 @@
 // Manifests, keys and signatures against the reference vectors (spec log.md sections 4 to 8).
 import { test } from 'brittle'
-import { hashParts } from '../../lib/crypto/hash.ts'
-import { createKeyPair } from '../../lib/crypto/key-pair.ts'
-import { namespace } from '../../lib/crypto/namespace.ts'
 import {
   assembleSignatures,
   commonLength,
@@ -24,6 +21,9 @@ import {
   type Manifest,
   manifestKey
 } from '../../lib/core/manifest.ts'
+import { hashParts } from '../../lib/crypto/hash.ts'
+import { createKeyPair } from '../../lib/crypto/key-pair.ts'
+import { namespace } from '../../lib/crypto/namespace.ts'
 import { upgradeNodes } from '../../lib/merkle/plan.ts'
 import { Tree } from '../../lib/merkle/tree.ts'
 import { concat, emptyBytes, fromUtf8, toHex } from '../../lib/util/bytes.ts'
@@ -44,7 +44,7 @@ test('manifests', (t) => {
         publicKey: hex(signer.publicKey)
       })),
       prologue: manifest.prologue && { ...manifest.prologue, hash: hex(manifest.prologue.hash) },
-      linked: manifest.linked && manifest.linked.map(hex),
+      linked: manifest.linked?.map(hex) ?? null,
       userData: manifest.userData === null ? null : hex(manifest.userData)
     })
     t.is(toHex(encodeManifest(made)), encoded, name)

@@ -1,6 +1,7 @@
 // A log's tree and blocks in plain maps, for tests of proofs: a NodeSource whose nodes are all in memory,
 // and the blocks of the reference vectors.
 import { TreeBatch } from '../../lib/merkle/batch.ts'
+import { containsNode, leafOf, parentOf } from '../../lib/merkle/flat-tree.ts'
 import type { Node } from '../../lib/merkle/node.ts'
 import type { Proof } from '../../lib/merkle/proof.ts'
 import { Tree } from '../../lib/merkle/tree.ts'
@@ -60,6 +61,18 @@ export class MemoryTree {
   at(length: number): Tree {
     return MemoryTree.of([...this.blocks.values()].slice(0, length), this.tree.fork).tree
   }
+}
+
+/** How many levels above the block's leaf the first stored node is (spec log.md section 10.1). */
+export function levelsMissing(nodes: MemoryNodes, length: number, index: number): number {
+  if (index >= length) return 0
+  let at = leafOf(index)
+  let levels = 0
+  while (!nodes.nodes.has(at) && !containsNode(at, leafOf(length))) {
+    at = parentOf(at)
+    levels++
+  }
+  return levels
 }
 
 /** Block i of the vector logs: (7i mod 23) bytes, byte j = (31i + 17j + 5) mod 256. */

@@ -1,0 +1,42 @@
+// Limits of the core: committing, checkpoints, blocks (reliability.md sections 2, 4.1 and 5).
+
+// ---- fixed by the protocol ----
+
+/** Longest block that may be appended (spec log.md section 15). */
+export const MAX_BLOCK_BYTES: number = 15 * 1024 * 1024
+/** Lengths, byte lengths and forks (spec log.md section 15). */
+export const MAX_COUNT: number = Number.MAX_SAFE_INTEGER
+
+// ---- ours to tune ----
+
+/** Blocks in one call of append: their sizes and leaf hashes must fit into one half of the oplog. */
+export const MAX_BLOCKS_PER_APPEND = 16_384
+
+export interface CoreLimits {
+  /** Size of one half of a new log's oplog. */
+  readonly halfBytes: number
+  /** Block bytes per group up to which they go inside the oplog; above it straight to `blocks`. */
+  readonly inlineLimitBytes: number
+  /** What one write and sync may serve. */
+  readonly groupBytes: number
+  readonly groupChanges: number
+  /** Share of a half after which a checkpoint begins in the background. */
+  readonly checkpointShare: number
+  /** At level `process`: how long a change may stay unsynced, and unpublished. */
+  readonly syncAfterMs: number
+  /** After so long without a commit the seal is synced. */
+  readonly sealAfterMs: number
+  /** First delay before a failed background checkpoint is tried again; it doubles. */
+  readonly retryAfterMs: number
+}
+
+export const defaultLimits: CoreLimits = {
+  halfBytes: 1024 * 1024,
+  inlineLimitBytes: 256 * 1024,
+  groupBytes: 4 * 1024 * 1024,
+  groupChanges: 1024,
+  checkpointShare: 0.5,
+  syncAfterMs: 100,
+  sealAfterMs: 1000,
+  retryAfterMs: 100
+}

@@ -1,0 +1,358 @@
+// Core: the truth of one log, and the single writer of it. A façade: BlockReader reads, Writer makes changes,
+// Committer makes them durable. It keeps apart what peers may know, which is synced (the port ReplicatedLog of
+// replication, whose shape it has: `length`, `has`, `prove`, `onChange`), and what sessions may know, which is
+// acknowledged (`tree`, `holds`, `read`, the event `applied`).
+//
+// Invariants: blocks that it returns hash to their leaf; what it signs lies above all it signed before (Fence).
+// Design: architecture.md sections 5 and 6, reliability.md sections 2 to 6.
+import { StorageError } from '../errors.ts'
+import { rootsOf } from '../merkle/flat-tree.ts'
+import type { Proof, ProofRequest } from '../merkle/proof.ts'
+import type { SeekResult } from '../merkle/seek.ts'
+import type { SignedHead, Tree } from '../merkle/tree.ts'
+import type { LogFiles } from '../storage/log-files.ts'
+import { background } from '../util/background.ts'
+import { Emitter, type Unsubscribe } from '../util/emitter.ts'
+import { Resource } from '../util/resource.ts'
+import { BlockReader } from './block-reader.ts'
+import type { Change, SignedTree } from './change.ts'
+import { Committer, type Durability } from './committer.ts'
+import type { BehindReason } from './fence.ts'
+import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manifest.ts'
+import { Offsets, UNKNOWN } from './offsets.ts'
+import { type CoreOptions, type Opened, openLog } from './opening.ts'
+import { makeProof } from './prover.ts'
+import type { CoreState, Damage } from './state.ts'
+import { type Accepted, Writer } from './writer.ts'
+
+/** What a change means to those who keep something about the log. */
+export interface CoreChange {
+  /** Length or fork differ from before. */
+  readonly headChanged: boolean
+  /** Blocks below are the same before and after. */
+  readonly ancestor: number
+  readonly presence: {
+    readonly start: number
+    readonly length: number
+    readonly present: boolean
+  } | null
+  readonly manifestChanged: boolean
+}
+
+export type CoreEvents = {
+  /** Stored at the level its maker asked for; sessions may show it. */
+  applied: [CoreChange]
+  /** Synced; peers may hear of it. */
+  published: [CoreChange]
+  /** Something stored cannot be read as it was written. */
+  damaged: [Damage]
+}
+
+export class Core extends Resource {
+  /** 32 bytes. Secret between those who may read. */
+  readonly key: Uint8Array
+  readonly discoveryKey: Uint8Array
+  readonly readOnly: boolean
+  readonly #opened: Opened
+  readonly #state: CoreState
+  readonly #committer: Committer
+  readonly #offsets: Offsets
+  readonly #reader: BlockReader
+  readonly #writer: Writer
+  readonly #events: Emitter<CoreEvents> = new Emitter()
+  #manifest: Manifest | null
+  #published: SignedTree
+
+  private constructor(opened: Opened) {
+    super()
+    const { key, readOnly, state } = opened
+    this.key = key
+    this.discoveryKey = discoveryKeyOf(key)
+    this.readOnly = readOnly
+    this.#opened = opened
+    this.#state = state
+    this.#manifest = opened.manifest
+    this.#published = state.head
+    this.#offsets = new Offsets(state.nodes)
+    this.#reader = new BlockReader(state, this.#offsets)
+    const onApplied = (change: Change): void => this.#onApplied(change)
+    const onPublished = (change: Change): void => this.#onPublished(change)
+    const parts = { ...opened, onApplied, onPublished }
+    this.#committer = new Committer(parts, opened.isClean)
+    this.#writer = new Writer({
+      opened,
+      committer: this.#committer,
+      offsets: this.#offsets,
+      reader: this.#reader,
+      manifest: () => this.#manifest
+    })
+  }
+
+  /**
+   * Takes the files over: it closes them with itself, and if it cannot open.
+   * @throws StorageError NOT_FOUND, WRONG_KEY, CORRUPT, FORMAT_TOO_NEW, READ_FAILED, WRITE_FAILED;
+   *   ArgumentError INVALID_ARGUMENT
+   */
+  static async open(files: LogFiles, options: CoreOptions = {}): Promise<Core> {
+    try {
+      const core = new Core(await openLog(files, options))
+      // A full disk keeps nobody from reading: what changes the log tries again.
+      await core.#writer.settle().catch(() => {})
+      return core
+    } catch (error) {
+      await files.close().catch(() => {})
+      throw error
+    }
+  }
+
+  // What peers may know: all of it is synced.
+
+  get fork(): number {
+    return this.#published.tree.fork
+  }
+
+  get length(): number {
+    return this.#published.tree.length
+  }
+
+  get byteLength(): number {
+    return this.#published.tree.byteLength
+  }
+
+  get contiguousLength(): number {
+    return Math.min(this.#state.contiguousLength, this.length)
+  }
+
+  get hasManifest(): boolean {
+    return this.#manifest !== null && !isCompat(this.#manifest, this.key)
+  }
+
+  /** The published length, under the name that says why. */
+  get durableLength(): number {
+    return this.length
+  }
+
+  get signedHead(): SignedHead {
+    return { ...this.#published.tree.head(), signature: this.#published.signature }
+  }
+
+  has(index: number): boolean {
+    return index < this.length && this.holds(index)
+  }
+
+  /** 32 presence bits from a multiple of 32 on, least significant first. */
+  word(start: number): number {
+    const rest = this.length - start
+    if (rest <= 0) return 0
+    const word = this.#state.presence.word(start)
+    return rest >= 32 ? word : (word & (2 ** rest - 1)) >>> 0
+  }
+
+  /** First held (or missing) block in [start, end), or -1. */
+  findBlock(start: number, end: number, present: boolean): number {
+    const { contiguousLength, length } = this
+    if (start >= end) return -1
+    if (present && start < contiguousLength) return start
+    const from = present ? start : Math.max(start, contiguousLength)
+    const found = this.#state.presence.findBlock(from, Math.min(end, length), present)
+    if (found !== -1 || present) return found
+    return end > length ? Math.max(start, length) : -1
+  }
+
+  /** Whether all full roots of that length are stored. */
+  async canUpgradeFrom(length: number): Promise<boolean> {
+    if (length > this.length) return false
+    const roots = await this.#state.nodes.getNodes(rootsOf(length))
+    return !roots.includes(null)
+  }
+
+  /**
+   * The answer, or null if it cannot be made.
+   * @throws ProofError BAD_MESSAGE if no log of this length could answer
+   */
+  prove(request: ProofRequest): Promise<Proof | null> {
+    this.assertOpen('log')
+    const { tree, signature } = this.#published
+    const context = {
+      tree,
+      signature,
+      nodes: this.#state.nodes,
+      key: this.key,
+      manifest: this.#manifest,
+      block: (index: number) => this.#readForPeer(index)
+    }
+    return makeProof(context, request)
+  }
+
+  onChange(listener: (change: CoreChange) => void): Unsubscribe {
+    return this.#events.on('published', listener)
+  }
+
+  // What sessions may know: acknowledged.
+
+  /** Immutable: keeping it is a snapshot. */
+  get tree(): Tree {
+    return this.#state.tree
+  }
+
+  /** Whether there is a key pair that may sign; it may still be `behind`. */
+  get writable(): boolean {
+    return this.#opened.keyPair !== null && !this.readOnly
+  }
+
+  /** Why nothing may be appended; null if it may. */
+  get behind(): BehindReason | null {
+    return this.#opened.fence.reason
+  }
+
+  get manifest(): Manifest | null {
+    return this.#manifest
+  }
+
+  /** What was found damaged since opening. */
+  get damages(): readonly Damage[] {
+    return this.#opened.damages
+  }
+
+  on<Name extends keyof CoreEvents>(
+    name: Name,
+    listener: (...args: CoreEvents[Name]) => void
+  ): Unsubscribe {
+    return this.#events.on(name, listener)
+  }
+
+  /** Whether the block is held, also if that is not synced yet. */
+  holds(index: number): boolean {
+    return index < this.#state.tree.length && this.#state.presence.has(index)
+  }
+
+  /** The block if that takes no waiting; null says nothing. */
+  readNow(index: number): Uint8Array | null {
+    return this.#reader.readNow(index)
+  }
+
+  /**
+   * The block in a buffer of its own, or null if it is not held.
+   * @throws StorageError CORRUPT if it is damaged, after which it is not held; READ_FAILED
+   */
+  async read(index: number): Promise<Uint8Array | null> {
+    this.assertOpen('log')
+    const block = this.#reader.readNow(index) ?? (await this.#reader.read(index))
+    if (block !== 'damaged') return block
+    this.#reportDamage(index)
+    throw new StorageError('CORRUPT', `Block ${index} or its nodes are damaged on disk`)
+  }
+
+  /** Where the bytes of a block begin; null if nodes before it are not stored. */
+  async byteOffset(index: number): Promise<number | null> {
+    if (index > this.tree.length) return null
+    const byteOffset = await this.#reader.byteOffset(index)
+    return byteOffset === UNKNOWN ? null : byteOffset
+  }
+
+  /** Which block holds a byte, as far as the stored nodes tell. `padding`: bytes per block that do not count. */
+  seek(byteOffset: number, padding = 0): Promise<SeekResult> {
+    return this.#reader.seek(byteOffset, padding)
+  }
+
+  /** The root hash at a length; null if the roots of that length are not stored. */
+  async treeHash(length: number = this.tree.length): Promise<Uint8Array | null> {
+    return (await this.#reader.treeAt(length))?.rootHash ?? null
+  }
+
+  // Changes.
+
+  /**
+   * All blocks or none. They must not change until it resolves.
+   * @throws ArgumentError LIMIT_EXCEEDED; StateError NOT_WRITABLE, BEHIND, CLOSED; StorageError WRITE_FAILED
+   */
+  async append(
+    blocks: readonly Uint8Array[],
+    options: { durability?: Durability } = {}
+  ): Promise<SignedHead> {
+    this.assertOpen('log')
+    return this.#writer.append(blocks, options.durability ?? this.#opened.durability)
+  }
+
+  /**
+   * Keeps the first `length` blocks, under the next fork number or a given higher one.
+   * @throws ArgumentError INVALID_ARGUMENT; else as append
+   */
+  async truncate(length: number, options: { fork?: number } = {}): Promise<SignedHead> {
+    this.assertOpen('log')
+    return this.#writer.truncate(length, options.fork ?? null)
+  }
+
+  /** Gives up the blocks in [start, end); the head stays. @throws as truncate */
+  async clear(start: number, end: number): Promise<void> {
+    this.assertOpen('log')
+    await this.#writer.clear(start, end)
+  }
+
+  /**
+   * Checks a proof and keeps what it brings. The block's bytes must not change until it resolves. A new head is
+   * synced, and so published, when it resolves; a block alone is within `syncAfterMs`.
+   * @throws ProofError if it is false; StorageError if it cannot be kept
+   */
+  async accept(proof: Proof): Promise<Accepted> {
+    this.assertOpen('log')
+    return this.#writer.accept(proof)
+  }
+
+  /** Everything acknowledged so far is at level `power`. @throws StorageError WRITE_FAILED */
+  async flush(): Promise<void> {
+    this.assertOpen('log')
+    if (!this.readOnly) await this.#committer.flush()
+  }
+
+  /**
+   * Ends `behind`. Trusting `local`: goes on with what is stored here under the next fork number, so no index is
+   * signed twice in one fork. Trusting `peers`: what was fetched from them meanwhile is all there is.
+   */
+  async resume(options: { trust: 'local' | 'peers' }): Promise<void> {
+    this.assertOpen('log')
+    await this.#writer.resume(options.trust)
+  }
+
+  protected override async onClose(): Promise<void> {
+    try {
+      if (!this.readOnly) await this.#committer.close()
+    } finally {
+      this.#state.close()
+      await this.#opened.files.close()
+    }
+  }
+
+  /** A damaged block cannot be served; it is reported like any other. */
+  async #readForPeer(index: number): Promise<Uint8Array | null> {
+    try {
+      return await this.read(index)
+    } catch (error) {
+      if (error instanceof StorageError && error.code === 'CORRUPT') return null
+      throw error
+    }
+  }
+
+  #reportDamage(index: number): void {
+    const damage: Damage = { file: 'blocks', byteOffset: 0, index }
+    this.#opened.damages.push(damage)
+    if (!this.readOnly) background(this.#writer.drop(index), () => {})
+    this.#events.emit('damaged', damage)
+  }
+
+  #onApplied(change: Change): void {
+    if (change.manifest !== null) this.#manifest = decodeManifest(change.manifest)
+    if (change.head !== null && !change.isAppend) this.#offsets.cut(change.ancestor)
+    this.#events.emit('applied', describe(change))
+  }
+
+  #onPublished(change: Change): void {
+    if (change.head !== null) this.#published = change.head
+    this.#events.emit('published', describe(change))
+  }
+}
+
+function describe(change: Change): CoreChange {
+  const { head, ancestor, presence, manifest } = change
+  return { headChanged: head !== null, ancestor, presence, manifestChanged: manifest !== null }
+}

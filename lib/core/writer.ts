@@ -1,0 +1,240 @@
+// Writer: makes the changes of a log: append, truncate, clear, accept. Each is computed on the committer's tip,
+// signed where it has to be, and committed in the same turn, so nothing can come between. What was waiting when
+// the tip fell back is made again or given up. Owner: Core. Design: architecture.md section 6.
+import type { KeyPair } from '../crypto/key-pair.ts'
+import { ArgumentError, StateError } from '../errors.ts'
+import type { Node } from '../merkle/node.ts'
+import type { Proof } from '../merkle/proof.ts'
+import type { SignedHead, Tree } from '../merkle/tree.ts'
+import type { NodeSource } from '../storage/node-source.ts'
+import { writeSecret } from '../storage/secret-file.ts'
+import { changeOf, isEmpty } from './acceptance.ts'
+import type { BlockReader } from './block-reader.ts'
+import { type Change, emptyChange } from './change.ts'
+import type { Committer, Durability } from './committer.ts'
+import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
+import { signHead } from './head-signature.ts'
+import type { Manifest } from './manifest.ts'
+import type { Offsets } from './offsets.ts'
+import type { Opened } from './opening.ts'
+
+export interface WriterParts {
+  readonly opened: Opened
+  readonly committer: Committer
+  readonly offsets: Offsets
+  readonly reader: BlockReader
+  /** As known now: a reader may learn it with a proof. */
+  readonly manifest: () => Manifest | null
+}
+
+export type Accepted = 'stored' | 'already-here' | 'outdated'
+
+export class Writer {
+  readonly #parts: WriterParts
+  readonly #tipNodes: NodeSource
+  #isSettled: boolean
+  #settling: Promise<void> | null = null
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts
+    this.#isSettled = parts.opened.isClean || parts.opened.readOnly
+    const { committer } = parts
+    const { nodes } = parts.opened.state
+    this.#tipNodes = {
+      getNodes: (nodeIndexes) => this.#getTipNodes(nodeIndexes),
+      peekNode: (nodeIndex) => committer.pendingNode(nodeIndex) ?? nodes.peekNode(nodeIndex)
+    }
+  }
+
+  /** Brings what recovery replayed into the files. @throws StorageError WRITE_FAILED */
+  settle(): Promise<void> {
+    if (this.#isSettled) return Promise.resolve()
+    this.#settling ??= this.#parts.committer
+      .settle()
+      .then(() => {
+        this.#isSettled = true
+      })
+      .finally(() => {
+        this.#settling = null
+      })
+    return this.#settling
+  }
+
+  async append(blocks: readonly Uint8Array[], level: Durability): Promise<SignedHead> {
+    const keyPair = this.#assertWritable()
+    assertBlocks(blocks)
+    if (!this.#isSettled) await this.settle()
+    const base = this.#parts.committer.tip
+    const batch = base.extend()
+    batch.appendAll(blocks)
+    const tree = batch.tree()
+    const change: Change = {
+      nodes: batch.nodes,
+      manifest: null,
+      head: { tree, signature: this.#sign(tree, keyPair) },
+      ancestor: base.length,
+      presence: { start: base.length, length: blocks.length, present: true },
+      blocks: { byteOffset: base.byteLength, parts: blocks },
+      isAppend: true
+    }
+    return this.#commitHead(change, tree, level)
+  }
+
+  async truncate(length: number, fork: number | null): Promise<SignedHead> {
+    const keyPair = this.#assertWritable()
+    await this.settle()
+    await this.#parts.committer.idle()
+    const base = this.#parts.committer.tip
+    const newFork = fork ?? base.fork + 1
+    if (!isCount(length, base.length) || !isCount(newFork, MAX_COUNT) || newFork <= base.fork) {
+      throw new ArgumentError(
+        'INVALID_ARGUMENT',
+        `Cannot truncate from ${base.length} to ${length} under fork ${newFork}`
+      )
+    }
+    const cut = await this.#parts.reader.treeAt(length)
+    if (this.#parts.committer.tip !== base) return this.truncate(length, fork)
+    if (cut === null) {
+      throw new StateError('BEHIND', `The roots at length ${length} are not stored`)
+    }
+    const tree = cut.withFork(newFork)
+    const head = { tree, signature: this.#sign(tree, keyPair) }
+    return this.#commitHead({ ...emptyChange(length), head }, tree, this.#strongest)
+  }
+
+  async clear(start: number, end: number): Promise<void> {
+    this.#assertChangeable()
+    const tip = this.#parts.committer.tip
+    if (!isCount(start, MAX_COUNT) || !isCount(end, MAX_COUNT)) {
+      throw new ArgumentError('INVALID_ARGUMENT', `Cannot clear blocks ${start} to ${end}`)
+    }
+    await this.settle()
+    const length = Math.min(end, tip.length) - start
+    if (length > 0) await this.#commitAbsent(start, length, this.#strongest)
+  }
+
+  /** The block is damaged: it is not held any more. */
+  async drop(index: number): Promise<void> {
+    this.#assertChangeable()
+    await this.#commitAbsent(index, 1, 'process')
+  }
+
+  async accept(proof: Proof): Promise<Accepted> {
+    this.#assertChangeable()
+    if (!this.#isSettled) await this.settle()
+    const { committer, offsets, opened, manifest } = this.#parts
+    const { tip, generation } = committer
+    const context = {
+      tree: tip,
+      nodes: this.#tipNodes,
+      key: opened.key,
+      manifest: manifest(),
+      offsets
+    }
+    const change = await changeOf(context, proof)
+    this.#assertChangeable()
+    if (change === null || generation !== committer.generation) return 'outdated'
+    if (change.head !== null && committer.tip !== tip) return 'outdated'
+    if (isEmpty(change) || this.#isKnown(change)) return 'already-here'
+    if (change.head !== null && opened.keyPair !== null) {
+      opened.fence.saw(change.head.tree.head())
+    }
+    await committer.commit(
+      { ...change, ancestor: change.head === null ? committer.tip.length : change.ancestor },
+      change.head === null ? 'process' : this.#strongest
+    )
+    return 'stored'
+  }
+
+  async resume(trust: 'local' | 'peers'): Promise<void> {
+    const { fence, files, keyPair } = this.#parts.opened
+    this.#assertWritable()
+    if (fence.reason === null) return
+    const { length } = this.#parts.committer.tip
+    fence.open()
+    if (trust === 'local') await this.truncate(length, null)
+    if (keyPair !== null && files.secret.byteLength > 0) {
+      await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
+    }
+  }
+
+  async #commitHead(change: Change, tree: Tree, level: Durability): Promise<SignedHead> {
+    const { committer, opened } = this.#parts
+    try {
+      await committer.commit(change, level)
+    } catch (error) {
+      opened.fence.withdrawTo(committer.tip.head())
+      throw error
+    }
+    const { fork, length, byteLength, rootHash } = tree
+    return { fork, length, byteLength, rootHash, signature: change.head!.signature }
+  }
+
+  async #commitAbsent(start: number, length: number, level: Durability): Promise<void> {
+    const { committer } = this.#parts
+    const presence = { start, length, present: false }
+    await committer.commit({ ...emptyChange(committer.tip.length), presence }, level)
+  }
+
+  #sign(tree: Tree, keyPair: KeyPair): Uint8Array {
+    const { fence, key } = this.#parts.opened
+    const manifest = this.#parts.manifest()
+    if (manifest === null) throw new StateError('NOT_WRITABLE', 'The manifest is not known')
+    const head = tree.head()
+    fence.allow(head)
+    return signHead(manifest, key, head, keyPair)
+  }
+
+  #isKnown(change: Change): boolean {
+    const { state } = this.#parts.opened
+    if (change.head !== null || change.manifest !== null || change.presence === null) return false
+    return state.presence.has(change.presence.start)
+  }
+
+  async #getTipNodes(nodeIndexes: readonly number[]): Promise<(Node | null)[]> {
+    const { committer, opened } = this.#parts
+    const pending = nodeIndexes.map((nodeIndex) => committer.pendingNode(nodeIndex))
+    const stored = await opened.state.nodes.getNodes(nodeIndexes)
+    return stored.map((node, i) => pending[i] ?? node)
+  }
+
+  get #strongest(): Durability {
+    return this.#parts.opened.files.canSync ? 'power' : 'memory'
+  }
+
+  #assertWritable(): KeyPair {
+    this.#assertChangeable()
+    const { keyPair } = this.#parts.opened
+    if (keyPair === null) {
+      throw new StateError('NOT_WRITABLE', 'There is no key pair for this log')
+    }
+    return keyPair
+  }
+
+  #assertChangeable(): void {
+    if (this.#parts.opened.readOnly) {
+      throw new StateError('NOT_WRITABLE', 'The log is open read only')
+    }
+  }
+}
+
+function assertBlocks(blocks: readonly Uint8Array[]): void {
+  if (blocks.length > MAX_BLOCKS_PER_APPEND) {
+    throw new ArgumentError(
+      'LIMIT_EXCEEDED',
+      `${blocks.length} blocks in one append, at most ${MAX_BLOCKS_PER_APPEND} are allowed`
+    )
+  }
+  for (const block of blocks) {
+    if (block.byteLength > MAX_BLOCK_BYTES) {
+      throw new ArgumentError(
+        'LIMIT_EXCEEDED',
+        `A block of ${block.byteLength} bytes, at most ${MAX_BLOCK_BYTES} are allowed`
+      )
+    }
+  }
+}
+
+function isCount(value: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= most
+}

@@ -1,0 +1,69 @@
+// Why a connection is not being read: it is read again when the last reason is gone. And the budget of opens that
+// nobody takes, one of the reasons.
+import type { Env } from '../env.ts'
+import { UNKNOWN_OPENS_BURST, UNKNOWN_OPENS_PER_SECOND } from './constants.ts'
+import type { MessageStream } from './message-stream.ts'
+
+export class Gate {
+  #stream: MessageStream
+  #reasons: Set<unknown> = new Set()
+
+  constructor(stream: MessageStream) {
+    this.#stream = stream
+  }
+
+  pause(reason: unknown): void {
+    if (this.#reasons.size === 0) this.#stream.pause()
+    this.#reasons.add(reason)
+  }
+
+  resume(reason: unknown): void {
+    if (this.#reasons.delete(reason) && this.#reasons.size === 0) this.#stream.resume()
+  }
+}
+
+/** So many at once, then so many in a second; who takes more waits, and with it the connection. */
+export class UnknownOpens {
+  #env: Env
+  #gate: Gate
+  #left: number = UNKNOWN_OPENS_BURST
+  #countedAt: number
+  #timer: Disposable | null = null
+
+  constructor(env: Env, gate: Gate) {
+    this.#env = env
+    this.#gate = gate
+    this.#countedAt = env.now()
+  }
+
+  count(): void {
+    this.#refill()
+    this.#left--
+    if (this.#left >= 0 || this.#timer !== null) return
+    this.#gate.pause(this)
+    this.#wait()
+  }
+
+  stop(): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = null
+  }
+
+  #wait(): void {
+    const waitMs = (-this.#left / UNKNOWN_OPENS_PER_SECOND) * 1000
+    this.#timer = this.#env.setTimer(waitMs, () => {
+      this.#timer = null
+      this.#refill()
+      // More may have come out of the frame at hand, or the timer may be early.
+      if (this.#left < 0) this.#wait()
+      else this.#gate.resume(this)
+    })
+  }
+
+  #refill(): void {
+    const now = this.#env.now()
+    const gained = ((now - this.#countedAt) / 1000) * UNKNOWN_OPENS_PER_SECOND
+    this.#left = Math.min(UNKNOWN_OPENS_BURST, this.#left + gained)
+    this.#countedAt = now
+  }
+}

@@ -1,0 +1,187 @@
+// The lock of a log's directory, without native help: a file created exclusively that names its owner. It is
+// stale only if that process is gone on this host, or it is from another boot; taking over is by renaming an
+// own file over it and reading again after a while. A lock of another host is never stale by itself.
+// Owner: LogFiles. Design: reliability.md section 14. With log-files.ts and file.ts the only users of node:fs;
+// it waits in real time, because the other contender does.
+//
+// Content, JSON, one line: { pid, started, boot, host, token }
+import { constants, readFileSync, renameSync } from 'node:fs'
+import { open, readFile, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Env, systemEnv } from '../env.ts'
+import { StateError } from '../errors.ts'
+import { toHex } from '../util/bytes.ts'
+import { LOCK_SETTLE_MS } from './constants.ts'
+
+interface LockOwner {
+  readonly pid: number
+  /** Start time of the process in the system's own unit; empty where it cannot be told. */
+  readonly started: string
+  /** The boot it runs under; empty where it cannot be told. */
+  readonly boot: string
+  readonly host: string
+  readonly token: string
+}
+
+/** Directories that this process holds, by real path: the file alone could not tell two owners in one process. */
+const held = new Set<string>()
+
+export class DirectoryLock {
+  readonly #directory: string
+  readonly #path: string
+  readonly #text: string
+
+  private constructor(directory: string, owner: LockOwner) {
+    this.#directory = directory
+    this.#path = join(directory, 'lock')
+    this.#text = `${JSON.stringify(owner)}\n`
+  }
+
+  /**
+   * @param directory its real path
+   * @throws StateError LOCKED, at once, naming the owner's process
+   */
+  static async take(directory: string, env: Env = systemEnv): Promise<DirectoryLock> {
+    if (held.has(directory)) throw locked(directory, `process ${process.pid} (this one)`)
+    held.add(directory)
+    try {
+      const lock = new DirectoryLock(directory, {
+        pid: process.pid,
+        started: startTimeOf(process.pid),
+        boot: bootId(),
+        host: hostname(),
+        token: toHex(env.randomBytes(16))
+      })
+      await lock.#acquire()
+      return lock
+    } catch (error) {
+      held.delete(directory)
+      throw error
+    }
+  }
+
+  async release(): Promise<void> {
+    try {
+      if ((await readFile(this.#path, 'utf-8')) === this.#text) await unlink(this.#path)
+    } finally {
+      held.delete(this.#directory)
+    }
+  }
+
+  async #acquire(): Promise<void> {
+    if (await createExclusively(this.#path, this.#text)) return
+    const found = readIfThere(this.#path)
+    if (found === null) {
+      if (await createExclusively(this.#path, this.#text)) return
+      throw locked(this.#directory, 'another process')
+    }
+    const owner = parseOwner(found)
+    if (owner !== null && !isStale(owner)) {
+      throw locked(this.#directory, `process ${owner.pid}${hostHint(owner)}`)
+    }
+    await this.#takeOver(found)
+  }
+
+  /** An unreadable lock is what a power cut leaves of one: its owner is gone. */
+  async #takeOver(stale: string): Promise<void> {
+    const own = `${this.#path}.${process.pid}.${held.size}.tmp`
+    await unlink(own).catch(() => {})
+    if (!(await createExclusively(own, this.#text))) throw locked(this.#directory, 'another process')
+    // Nothing may come between these two: who finds the lock changed does not rename.
+    if (readIfThere(this.#path) !== stale) {
+      await unlink(own)
+      throw locked(this.#directory, 'another process')
+    }
+    renameSync(own, this.#path)
+    await sleep(LOCK_SETTLE_MS)
+    const now = readIfThere(this.#path)
+    if (now === this.#text) return
+    const winner = now === null ? null : parseOwner(now)
+    throw locked(this.#directory, winner === null ? 'another process' : `process ${winner.pid}`)
+  }
+}
+
+async function createExclusively(path: string, text: string): Promise<boolean> {
+  try {
+    const handle = await open(
+      path,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      0o600
+    )
+    await handle.writeFile(text)
+    await handle.close()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf-8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+function parseOwner(text: string): LockOwner | null {
+  try {
+    const owner = JSON.parse(text) as Partial<LockOwner> | null
+    if (owner === null || typeof owner.pid !== 'number' || typeof owner.host !== 'string') return null
+    const { pid, host, started = '', boot = '', token = '' } = owner
+    return { pid, host, started, boot, token }
+  } catch {
+    return null
+  }
+}
+
+function isStale(owner: LockOwner): boolean {
+  if (owner.host !== hostname()) return false
+  const boot = bootId()
+  if (boot !== '' && owner.boot !== '' && owner.boot !== boot) return true
+  if (!isAlive(owner.pid)) return true
+  const started = startTimeOf(owner.pid)
+  return started !== '' && owner.started !== '' && started !== owner.started
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Clock ticks since boot at which the process began, from Linux's /proc; elsewhere empty. */
+function startTimeOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf-8')
+    // The second field, the name, may contain anything; the fields behind its closing bracket are numbers.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf-8').trim()
+  } catch {
+    return ''
+  }
+}
+
+function hostHint(owner: LockOwner): string {
+  return owner.host === hostname()
+    ? ''
+    : ` on host ${owner.host}; if that is gone for good, remove the file "lock"`
+}
+
+function locked(directory: string, owner: string): StateError {
+  return new StateError('LOCKED', `The log in ${directory} is open in ${owner}`)
+}

@@ -1,0 +1,221 @@
+// LogFiles: the set of files of one log, in a directory or in any random-access-storage. Opens, locks, closes
+// them; creates directories 0700 and files 0600 with the mode; syncs directories. Owner: who opened it; Core
+// closes it. With file.ts and directory-lock.ts the only users of node:fs. Design: reliability.md 4.2, 5.5, 14.
+import { constants } from 'node:fs'
+import { access, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { type Env, systemEnv } from '../env.ts'
+import { StorageError } from '../errors.ts'
+import { CACHE_BYTES } from './constants.ts'
+import { DirectoryLock } from './directory-lock.ts'
+import { diskStorage, File, type RandomAccess, type StorageFactory } from './file.ts'
+import { PageCache } from './page-cache.ts'
+
+export interface LogFilesOptions {
+  /** Default true. False: a directory without a log is NOT_FOUND. */
+  createIfMissing?: boolean
+  /** Default false. Takes no lock and changes nothing. */
+  readOnly?: boolean
+  /** Bytes of file pages that may be kept in memory. */
+  cacheBytes?: number
+  env?: Env
+}
+
+type FileName = 'oplog' | 'blocks' | 'nodes' | 'presence' | 'secret'
+const FILE_NAMES: readonly FileName[] = ['oplog', 'blocks', 'nodes', 'presence', 'secret']
+
+export class LogFiles {
+  readonly oplog: File
+  readonly blocks: File
+  readonly nodes: File
+  readonly presence: File
+  readonly secret: File
+  /** Because it was asked for, or because we may not write there. */
+  readonly readOnly: boolean
+  /** Real path; null for other storages. */
+  readonly directory: string | null
+  readonly cache: PageCache
+  readonly #lock: DirectoryLock | null
+  #closed = false
+
+  private constructor(
+    files: Record<FileName, File>,
+    place: { directory: string | null; readOnly: boolean; lock: DirectoryLock | null },
+    cacheBytes: number
+  ) {
+    this.oplog = files.oplog
+    this.blocks = files.blocks
+    this.nodes = files.nodes
+    this.presence = files.presence
+    this.secret = files.secret
+    this.directory = place.directory
+    this.readOnly = place.readOnly
+    this.#lock = place.lock
+    this.cache = new PageCache(cacheBytes)
+  }
+
+  /**
+   * @param storage a directory, or the maker of the files' storages
+   * @throws StateError LOCKED, StorageError NOT_FOUND or READ_FAILED
+   */
+  static async open(
+    storage: string | StorageFactory,
+    options: LogFilesOptions = {}
+  ): Promise<LogFiles> {
+    const cacheBytes = options.cacheBytes ?? CACHE_BYTES
+    if (typeof storage === 'string') return openDirectory(storage, options, cacheBytes)
+    const files = await openAll(storage)
+    return new LogFiles(
+      files,
+      { directory: null, readOnly: options.readOnly === true, lock: null },
+      cacheBytes
+    )
+  }
+
+  /** For the opener of directories below. */
+  static assemble(
+    files: Record<FileName, File>,
+    place: { directory: string | null; readOnly: boolean; lock: DirectoryLock | null },
+    cacheBytes: number
+  ): LogFiles {
+    return new LogFiles(files, place, cacheBytes)
+  }
+
+  /** Whether level `power` can be offered. */
+  get canSync(): boolean {
+    return this.oplog.canSync && this.blocks.canSync
+  }
+
+  /** Whether any of the files has content. */
+  get haveContent(): boolean {
+    return this.oplog.byteLength > 0 || this.othersHaveContent
+  }
+
+  get othersHaveContent(): boolean {
+    return [this.blocks, this.nodes, this.presence, this.secret].some((file) => file.byteLength > 0)
+  }
+
+  /** The names of the files, and of the directory, are on the disk. */
+  async syncDirectory(): Promise<void> {
+    if (this.directory === null) return
+    await syncPath(this.directory)
+    await syncPath(dirname(this.directory))
+  }
+
+  /** What a copy of the secret would not share with it: its inode. Null where there is none to tell. */
+  async secretPlace(): Promise<bigint | null> {
+    if (this.directory === null) return null
+    const { ino } = await stat(join(this.directory, 'secret'), { bigint: true })
+    return ino
+  }
+
+  /** Idempotent. Closes all, then lets the lock go; the first error is thrown after that. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const files = [this.oplog, this.blocks, this.nodes, this.presence, this.secret]
+    const results = await Promise.allSettled(files.map((file) => file.close()))
+    await this.#lock?.release()
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+}
+
+async function openDirectory(
+  path: string,
+  options: LogFilesOptions,
+  cacheBytes: number
+): Promise<LogFiles> {
+  if (options.createIfMissing !== false && options.readOnly !== true) {
+    await mkdir(resolve(path), { recursive: true, mode: 0o700 })
+  }
+  const directory = await realpath(path).catch((error: unknown) => {
+    throw new StorageError('NOT_FOUND', `There is no directory ${path}`, error)
+  })
+  if (!(await exists(join(directory, 'oplog')))) {
+    const others = await Promise.all(FILE_NAMES.map((name) => exists(join(directory, name))))
+    const isEmpty = !others.includes(true)
+    if (isEmpty && (options.createIfMissing === false || options.readOnly === true)) {
+      throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
+    }
+  }
+  const readOnly = options.readOnly === true || !(await isWritable(directory))
+  const lock = readOnly ? null : await DirectoryLock.take(directory, options.env ?? systemEnv)
+  try {
+    if (!readOnly) for (const name of FILE_NAMES) await createFile(join(directory, name))
+    const files = await openAll((name) => diskFile(join(directory, name), readOnly))
+    return LogFiles.assemble(files, { directory, readOnly, lock }, cacheBytes)
+  } catch (error) {
+    await lock?.release()
+    throw error
+  }
+}
+
+async function openAll(
+  factory: (name: FileName) => RandomAccess | Promise<RandomAccess>
+): Promise<Record<FileName, File>> {
+  const opened: File[] = []
+  try {
+    for (const name of FILE_NAMES) opened.push(await File.open(name, await factory(name)))
+  } catch (error) {
+    await Promise.allSettled(opened.map((file) => file.close()))
+    throw error
+  }
+  const [oplog, blocks, nodes, presence, secret] = opened as [File, File, File, File, File]
+  return { oplog, blocks, nodes, presence, secret }
+}
+
+/** A missing file of a read-only log reads as an empty one; what misses it will say so. */
+async function diskFile(path: string, readOnly: boolean): Promise<RandomAccess> {
+  if (readOnly && !(await exists(path))) return diskStorage('/dev/null', false)
+  return diskStorage(path, !readOnly)
+}
+
+/** With the mode at creation, never through a symbolic link; an existing file stays as it is. */
+async function createFile(path: string): Promise<void> {
+  try {
+    const handle = await open(
+      path,
+      constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0),
+      0o600
+    )
+    await handle.close()
+  } catch (error) {
+    throw new StorageError('READ_FAILED', `Cannot open ${path}`, error)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false
+  )
+}
+
+async function isWritable(directory: string): Promise<boolean> {
+  for (const name of ['', ...FILE_NAMES]) {
+    const path = join(directory, name)
+    if (name !== '' && !(await exists(path))) continue
+    const writable = await access(path, constants.W_OK).then(
+      () => true,
+      () => false
+    )
+    if (!writable) return false
+  }
+  return true
+}
+
+async function syncPath(path: string): Promise<void> {
+  try {
+    const handle = await open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Windows cannot open directories, and its file system journals names by itself.
+    if (process.platform === 'win32') return
+    throw new StorageError('WRITE_FAILED', `Cannot sync the directory ${path}`, error)
+  }
+}

@@ -1,0 +1,262 @@
+// NodeFile: tree nodes in fixed records, by nodeIndex. Reads go to what changed since the half was started
+// (`dirty`), then to what a checkpoint is writing (`frozen`), then to cached pages. Only a checkpoint writes.
+// Owner: the core's state. Design: reliability.md sections 4.2 and 5.6.
+//
+// Record, at nodeIndex × 48; all zeros = absent:
+//   byteLength u64 | hash 32 | CRC u32 over (nodeIndex u64 | byteLength u64 | hash 32) | 4 spare
+// Example, node 2 over 7 bytes with a hash of 32 × ab, at byte 96:
+//   0700000000000000 abab…ab 90e3d23b 00000000
+import type { Node } from '../merkle/node.ts'
+import { depthOf, endOf, leafOf, parentOf } from '../merkle/flat-tree.ts'
+import { copyOf } from '../util/bytes.ts'
+import { readUint64, writeUint64 } from '../util/codec.ts'
+import { checksum } from './checksum.ts'
+import { NODE_BYTES, NODE_PAGE_BYTES } from './constants.ts'
+import type { File } from './file.ts'
+import type { NodeSource } from './node-source.ts'
+import { isZero, type Page, type PageCache, PagedFile } from './page-cache.ts'
+
+const NODES_PER_PAGE = NODE_PAGE_BYTES / NODE_BYTES
+const CRC_OFFSET = 40
+
+interface Layer {
+  /** null: dropped. */
+  readonly nodes: Map<number, Node | null>
+  /** Nodes from here on that are not in `nodes` are dropped, whatever lies below this layer. */
+  wipedFrom: number
+}
+
+export class NodeFile implements NodeSource {
+  readonly #pages: PagedFile
+  readonly #onDamage: (byteOffset: number) => void
+  #dirty: Layer = emptyLayer()
+  #frozen: Layer | null = null
+
+  /** onDamage: a record's checksum does not fit; the node counts as absent. */
+  constructor(file: File, cache: PageCache, onDamage: (byteOffset: number) => void) {
+    this.#pages = new PagedFile(file, NODE_PAGE_BYTES, cache, NODE_BYTES)
+    this.#onDamage = onDamage
+  }
+
+  put(node: Node): void {
+    this.#dirty.nodes.set(node.nodeIndex, node)
+  }
+
+  /** Drops all nodes that span beyond that many blocks. */
+  cut(length: number): void {
+    const dirty = this.#dirty
+    const from = leafOf(length)
+    for (const nodeIndex of dirty.nodes.keys()) {
+      if (nodeIndex >= from) dirty.nodes.delete(nodeIndex)
+    }
+    dirty.wipedFrom = Math.min(dirty.wipedFrom, from)
+    if (length === 0) return
+    let nodeIndex = parentOf(leafOf(length - 1))
+    while (depthOf(nodeIndex) < 53) {
+      if (nodeIndex < from && endOf(nodeIndex) > length) dirty.nodes.set(nodeIndex, null)
+      nodeIndex = parentOf(nodeIndex)
+    }
+  }
+
+  async getNodes(nodeIndexes: readonly number[]): Promise<(Node | null)[]> {
+    const nodes: (Node | null)[] = []
+    for (const nodeIndex of nodeIndexes) {
+      let node = this.find(nodeIndex)
+      if (node === undefined) {
+        node = this.#fromPage(await this.#pages.load(pageOf(nodeIndex)), nodeIndex)
+      }
+      nodes.push(node)
+    }
+    return nodes
+  }
+
+  peekNode(nodeIndex: number): Node | null {
+    return this.find(nodeIndex) ?? null
+  }
+
+  /** undefined: its page has to be loaded first. */
+  find(nodeIndex: number): Node | null | undefined {
+    const changed = this.#changed(nodeIndex)
+    if (changed !== undefined) return changed
+    const page = this.#pages.getNow(pageOf(nodeIndex))
+    return page === null ? undefined : this.#fromPage(page, nodeIndex)
+  }
+
+  /** The byteLength of a node without making the Node; -1: absent; undefined as for find. */
+  findByteLength(nodeIndex: number): number | undefined {
+    const changed = this.#changed(nodeIndex)
+    if (changed !== undefined) return changed === null ? -1 : changed.byteLength
+    const page = this.#pages.getNow(pageOf(nodeIndex))
+    if (page === null) return undefined
+    const offset = (nodeIndex % NODES_PER_PAGE) * NODE_BYTES
+    return this.#isSound(page, nodeIndex, offset) ? readUint64(page.bytes, offset) : -1
+  }
+
+  async load(nodeIndex: number): Promise<void> {
+    await this.#pages.load(pageOf(nodeIndex))
+  }
+
+  get hasChanges(): boolean {
+    return this.#dirty.nodes.size > 0 || this.#dirty.wipedFrom !== Number.POSITIVE_INFINITY
+  }
+
+  /** What changed so far becomes the content of the next flush. */
+  freeze(): void {
+    this.#frozen = this.#dirty
+    this.#dirty = emptyLayer()
+  }
+
+  /** Writes what was frozen, unsynced. @throws StorageError */
+  async flush(): Promise<void> {
+    const layer = this.#frozen
+    if (layer === null) return
+    await this.#wipe(layer.wipedFrom)
+    const nodeIndexes = Float64Array.from(layer.nodes.keys()).sort()
+    let run: Uint8Array[] = []
+    let runStart = 0
+    let runEnd = 0
+    for (let i = 0; i < nodeIndexes.length; ) {
+      const pageNumber = pageOf(nodeIndexes[i]!)
+      const page = await this.#pages.load(pageNumber)
+      this.#pages.changed()
+      const first = nodeIndexes[i]!
+      let last = first
+      for (; i < nodeIndexes.length && pageOf(nodeIndexes[i]!) === pageNumber; i++) {
+        last = nodeIndexes[i]!
+        this.#patch(page, last, layer.nodes.get(last) ?? null)
+      }
+      const start = first * NODE_BYTES
+      const end = (last + 1) * NODE_BYTES
+      if (start !== runEnd) {
+        await this.#pages.file.writeAll(runStart, run)
+        run = []
+        runStart = start
+      }
+      run.push(page.bytes.subarray(start % NODE_PAGE_BYTES, (start % NODE_PAGE_BYTES) + end - start))
+      runEnd = end
+    }
+    await this.#pages.file.writeAll(runStart, run)
+  }
+
+  /** What was frozen is on the disk. */
+  thaw(): void {
+    this.#frozen = null
+  }
+
+  /** The flush failed: what was frozen is to be written again, under what changed since. */
+  unfreeze(): void {
+    const frozen = this.#frozen
+    if (frozen === null) return
+    const dirty = this.#dirty
+    for (const [nodeIndex, node] of frozen.nodes) {
+      if (nodeIndex < dirty.wipedFrom && !dirty.nodes.has(nodeIndex)) {
+        dirty.nodes.set(nodeIndex, node)
+      }
+    }
+    dirty.wipedFrom = Math.min(dirty.wipedFrom, frozen.wipedFrom)
+    this.#frozen = null
+  }
+
+  close(): void {
+    this.#pages.close()
+  }
+
+  #changed(nodeIndex: number): Node | null | undefined {
+    const dirty = this.#dirty
+    if (dirty.nodes.size > 0) {
+      const node = dirty.nodes.get(nodeIndex)
+      if (node !== undefined) return node
+    }
+    if (nodeIndex >= dirty.wipedFrom) return null
+    const frozen = this.#frozen
+    if (frozen !== null) {
+      const node = frozen.nodes.get(nodeIndex)
+      if (node !== undefined) return node
+      if (nodeIndex >= frozen.wipedFrom) return null
+    }
+    return (nodeIndex + 1) * NODE_BYTES > this.#pages.file.byteLength ? null : undefined
+  }
+
+  #fromPage(page: Page, nodeIndex: number): Node | null {
+    const offset = (nodeIndex % NODES_PER_PAGE) * NODE_BYTES
+    if (!this.#isSound(page, nodeIndex, offset)) return null
+    return {
+      nodeIndex,
+      byteLength: readUint64(page.bytes, offset),
+      hash: copyOf(page.bytes.subarray(offset + 8, offset + CRC_OFFSET))
+    }
+  }
+
+  /** Checked once per record and time its page is read. */
+  #isSound(page: Page, nodeIndex: number, offset: number): boolean {
+    const slot = nodeIndex % NODES_PER_PAGE
+    const bit = 1 << (slot & 7)
+    if ((page.checked[slot >>> 3]! & bit) !== 0) return true
+    const record = page.bytes.subarray(offset, offset + NODE_BYTES)
+    const stored = readUint32(record, CRC_OFFSET)
+    if (stored === 0 && isZero(record)) return false
+    if (stored !== recordChecksum(nodeIndex, record)) {
+      this.#onDamage(nodeIndex * NODE_BYTES)
+      return false
+    }
+    page.checked[slot >>> 3]! |= bit
+    return true
+  }
+
+  #patch(page: Page, nodeIndex: number, node: Node | null): void {
+    const slot = nodeIndex % NODES_PER_PAGE
+    const record = page.bytes.subarray(slot * NODE_BYTES, (slot + 1) * NODE_BYTES)
+    if (node === null) {
+      record.fill(0)
+      page.checked[slot >>> 3]! &= ~(1 << (slot & 7))
+      return
+    }
+    writeUint64(record, 0, node.byteLength)
+    record.set(node.hash, 8)
+    writeUint32(record, CRC_OFFSET, recordChecksum(nodeIndex, record))
+    writeUint32(record, CRC_OFFSET + 4, 0)
+    page.checked[slot >>> 3]! |= 1 << (slot & 7)
+  }
+
+  async #wipe(fromNode: number): Promise<void> {
+    const { file } = this.#pages
+    const end = fromNode * NODE_BYTES
+    if (end >= file.byteLength) return
+    const before = file.byteLength
+    await file.truncate(end)
+    this.#pages.drop(end, before - end)
+  }
+}
+
+const scratch = new Uint8Array(NODE_BYTES)
+
+function recordChecksum(nodeIndex: number, record: Uint8Array): number {
+  writeUint64(scratch, 0, nodeIndex)
+  scratch.set(record.subarray(0, CRC_OFFSET), 8)
+  return checksum(scratch)
+}
+
+function emptyLayer(): Layer {
+  return { nodes: new Map(), wipedFrom: Number.POSITIVE_INFINITY }
+}
+
+function pageOf(nodeIndex: number): number {
+  return Math.floor(nodeIndex / NODES_PER_PAGE)
+}
+
+function readUint32(bytes: Uint8Array, offset: number): number {
+  return (
+    (bytes[offset]! |
+      (bytes[offset + 1]! << 8) |
+      (bytes[offset + 2]! << 16) |
+      (bytes[offset + 3]! << 24)) >>>
+    0
+  )
+}
+
+function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value
+  bytes[offset + 1] = value >>> 8
+  bytes[offset + 2] = value >>> 16
+  bytes[offset + 3] = value >>> 24
+}
