@@ -1,7 +1,7 @@
 // Acceptance: from a proof that came in to the change it makes. Verified against the tip, so that many proofs can
 // be under way; the caller commits it only if nothing it was built on was taken back meanwhile.
 // Owner: Core. Spec log.md sections 10.7 and 11.1; design reliability.md 8 (R1, R7).
-import { endOf, leafOf, leftChildOf, isLeaf, rightChildOf, startOf } from '../merkle/flat-tree.ts'
+import { endOf, isLeaf, leafOf, leftChildOf, rightChildOf, startOf } from '../merkle/flat-tree.ts'
 import { type Node, sameHash } from '../merkle/node.ts'
 import type { Proof } from '../merkle/proof.ts'
 import type { Tree } from '../merkle/tree.ts'
@@ -36,7 +36,12 @@ export async function changeOf(context: AcceptContext, proof: Proof): Promise<Ch
     verified.head === null || verified.tree === null
       ? null
       : { tree: verified.tree, signature: verified.head.signature }
-  const base = { ...emptyChange(tree.length), nodes: verified.nodes, manifest: verified.manifest, head }
+  const base = {
+    ...emptyChange(tree.length),
+    nodes: verified.nodes,
+    manifest: verified.manifest,
+    head
+  }
   return withBlock(context, base, newTree, verified.block)
 }
 

@@ -22,8 +22,8 @@ export class BlockReader {
 
   /** The block if that takes no waiting. Null says nothing: not held, not in memory, or damaged. */
   readNow(index: number): Uint8Array | null {
-    const { tree, presence, nodes, blocks } = this.#state
-    if (index >= tree.length || !presence.has(index)) return null
+    const { tree, nodes, blocks } = this.#state
+    if (!this.#state.holds(index)) return null
     const leaf = nodes.find(leafOf(index))
     if (leaf === null || leaf === undefined) return null
     const byteOffset = this.#offsets.findNow(tree, index)
@@ -35,8 +35,8 @@ export class BlockReader {
   /** Null: not held. @throws StorageError READ_FAILED */
   async read(index: number): Promise<Uint8Array | null | 'damaged'> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const { tree, presence } = this.#state
-      if (index >= tree.length || !presence.has(index)) return null
+      const { tree } = this.#state
+      if (!this.#state.holds(index)) return null
       const bytes = await this.#readOnce(tree, index)
       if (bytes !== null) return bytes
       // A log that was cut meanwhile makes a wrong answer of a right one.

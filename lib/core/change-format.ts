@@ -18,6 +18,8 @@ import { StorageError } from '../errors.ts'
 import { isLeaf } from '../merkle/flat-tree.ts'
 import { type Node, nodeCodec } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
+import type { EntryBody } from '../storage/oplog.ts'
+import { FLAG_HEADER, FLAG_OUTSIDE } from '../storage/oplog-format.ts'
 import { emptyBytes } from '../util/bytes.ts'
 import {
   buffer,
@@ -28,8 +30,6 @@ import {
   list,
   uint
 } from '../util/codec.ts'
-import type { EntryBody } from '../storage/oplog.ts'
-import { FLAG_HEADER, FLAG_OUTSIDE } from '../storage/oplog-format.ts'
 import type { Change, SignedTree } from './change.ts'
 import { MAX_BLOCKS_PER_APPEND } from './constants.ts'
 
@@ -226,21 +226,21 @@ export function decodeChange(body: Uint8Array, isOutside: boolean): StoredChange
     const kind = body[state.start++] ?? 0
     const isAppend = (kind & KIND_APPEND) !== 0
     const head = (kind & KIND_HEAD) === 0 ? null : storedHead.decode(state)
-    const ancestor = head === null || isAppend ? null : uint.decode(state)
-    const roots = head === null || isAppend ? null : nodeList.decode(state)
+    const hasRoots = head !== null && !isAppend
+    const cut = hasRoots
+      ? { ancestor: uint.decode(state), roots: nodeList.decode(state) }
+      : { ancestor: null, roots: null }
     const manifest = (kind & KIND_MANIFEST) === 0 ? null : buffer.decode(state)
-    const presence =
-      (kind & KIND_PRESENCE) === 0
-        ? null
-        : {
-            start: uint.decode(state),
-            length: uint.decode(state),
-            present: (kind & KIND_PRESENT) !== 0
-          }
+    const presence = (kind & KIND_PRESENCE) === 0 ? null : decodePresence(state, kind)
     const nodes = (kind & KIND_NODES) === 0 ? [] : nodeList.decode(state)
     const blocks = (kind & KIND_BLOCKS) === 0 ? null : decodeBlocks(state, isAppend, isOutside)
-    return { head, ancestor, roots, manifest, presence, nodes, blocks, isAppend }
+    return { head, ...cut, manifest, presence, nodes, blocks, isAppend }
   })
+}
+
+function decodePresence(state: CodecState, kind: number): StoredChange['presence'] {
+  const start = uint.decode(state)
+  return { start, length: uint.decode(state), present: (kind & KIND_PRESENT) !== 0 }
 }
 
 function decodeBlocks(state: CodecState, isAppend: boolean, isOutside: boolean): StoredBlocks {

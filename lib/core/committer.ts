@@ -12,7 +12,7 @@ import type { Tree } from '../merkle/tree.ts'
 import type { Group } from '../storage/oplog.ts'
 import { allDone } from '../util/all-done.ts'
 import { background } from '../util/background.ts'
-import { type Change, blockBytesOf } from './change.ts'
+import { blockBytesOf, type Change } from './change.ts'
 import { ChangeBody, headerBody } from './change-format.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CommitterParts } from './committer-parts.ts'
@@ -159,7 +159,7 @@ export class Committer {
   }
 
   async #commitGroup(): Promise<void> {
-    const { oplog, files } = this.#parts
+    const { oplog, files, state } = this.#parts
     let bodies = this.#layOut()
     if (bodies.length === 0) {
       await this.#startHalf(false)
@@ -173,6 +173,7 @@ export class Committer {
       )
     }
     const jobs = this.#queue.slice(0, bodies.length)
+    for (const { change } of jobs) state.prepare(change)
     const firstSeq = oplog.lastSeq + 1
     const written = this.#write(oplog.prepare(bodies, null), bodies)
     if (written !== null) await written

@@ -17,6 +17,7 @@ import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
 import type { Change, SignedTree } from './change.ts'
 import { Committer, type Durability } from './committer.ts'
+import { type CoreChange, type CoreEvents, describe } from './core-events.ts'
 import type { BehindReason } from './fence.ts'
 import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manifest.ts'
 import { Offsets, UNKNOWN } from './offsets.ts'
@@ -24,29 +25,6 @@ import { type CoreOptions, type Opened, openLog } from './opening.ts'
 import { makeProof } from './prover.ts'
 import type { CoreState, Damage } from './state.ts'
 import { type Accepted, Writer } from './writer.ts'
-
-/** What a change means to those who keep something about the log. */
-export interface CoreChange {
-  /** Length or fork differ from before. */
-  readonly headChanged: boolean
-  /** Blocks below are the same before and after. */
-  readonly ancestor: number
-  readonly presence: {
-    readonly start: number
-    readonly length: number
-    readonly present: boolean
-  } | null
-  readonly manifestChanged: boolean
-}
-
-export type CoreEvents = {
-  /** Stored at the level its maker asked for; sessions may show it. */
-  applied: [CoreChange]
-  /** Synced; peers may hear of it. */
-  published: [CoreChange]
-  /** Something stored cannot be read as it was written. */
-  damaged: [Damage]
-}
 
 export class Core extends Resource {
   /** 32 bytes. Secret between those who may read. */
@@ -223,7 +201,7 @@ export class Core extends Resource {
 
   /** Whether the block is held, also if that is not synced yet. */
   holds(index: number): boolean {
-    return index < this.#state.tree.length && this.#state.presence.has(index)
+    return this.#state.holds(index)
   }
 
   /** The block if that takes no waiting; null says nothing. */
@@ -350,9 +328,4 @@ export class Core extends Resource {
     if (change.head !== null) this.#published = change.head
     this.#events.emit('published', describe(change))
   }
-}
-
-function describe(change: Change): CoreChange {
-  const { head, ancestor, presence, manifest } = change
-  return { headChanged: head !== null, ancestor, presence, manifestChanged: manifest !== null }
 }

@@ -9,12 +9,12 @@ import { ArgumentError, StorageError } from '../errors.ts'
 import { FORMAT_VERSION, MIN_READER_VERSION } from '../storage/constants.ts'
 import type { LogFiles } from '../storage/log-files.ts'
 import { Oplog } from '../storage/oplog.ts'
-import { headerBody } from './change-format.ts'
 import type { Identity } from '../storage/oplog-format.ts'
-import { type OplogPosition, scanOplog } from '../storage/oplog-scan.ts'
+import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-scan.ts'
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
 import { readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
+import { headerBody } from './change-format.ts'
 import type { Durability } from './committer.ts'
 import { type CoreLimits, defaultLimits } from './constants.ts'
 import { type BehindReason, Fence } from './fence.ts'
@@ -76,7 +76,10 @@ export async function openLog(files: LogFiles, options: CoreOptions): Promise<Op
   const context = { files, options, env, limits, durability, readOnly, damages }
   const found = await scanOplog(files.oplog, files.othersHaveContent)
   if (found.kind !== 'log') {
-    if (found.kind === 'unfinished' && (files.nodes.byteLength > 0 || files.blocks.byteLength > 0)) {
+    if (
+      found.kind === 'unfinished' &&
+      (files.nodes.byteLength > 0 || files.blocks.byteLength > 0)
+    ) {
       throw new StorageError('CORRUPT', 'oplog has no valid header, but the log has content')
     }
     if (options.createIfMissing === false || readOnly) {
@@ -84,7 +87,15 @@ export async function openLog(files: LogFiles, options: CoreOptions): Promise<Op
     }
     return create(context, found.kind === 'unfinished' ? found.identity : null, onDamage)
   }
-  const { scan } = found
+  return openFound(context, found.scan, onDamage)
+}
+
+async function openFound(
+  context: Context,
+  scan: OplogScan,
+  onDamage: (damage: Damage) => void
+): Promise<Opened> {
+  const { files, options, env } = context
   const { key } = scan.identity
   assertKey(options, key)
   const { state, position, isClean, lost } = await recover(files, scan, onDamage)

@@ -41,6 +41,7 @@ export async function recover(
   state.manifest = header.manifest === null ? null : copyOf(header.manifest)
   state.contiguousLength = Math.min(header.contiguousLength, header.length)
   let { position, lost } = scan
+  state.presence.replaying(true)
   for (const entry of scan.entries) {
     const done = await replay(state, files, entry, position.syncedSeq)
     if (done) continue
@@ -50,9 +51,9 @@ export async function recover(
     position = { ...position, lastSeq: entry.seq - 1, lastCrc: entry.previousCrc }
     break
   }
+  state.presence.replaying(false)
   const healed = await checkRoots(state, onDamage)
-  const isClean =
-    scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
+  const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
   if (lost !== null || scan.headerSkipped) {
     onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
   }
@@ -107,7 +108,11 @@ function restoreAppend(
   if (blocks.bytes === null) {
     for (let i = 0; i < blocks.byteLengths.length; i++) {
       const nodeIndex = leafOf(start + i)
-      batch.appendNode({ nodeIndex, byteLength: blocks.byteLengths[i]!, hash: copyOf(blocks.leafHashes[i]!) })
+      batch.appendNode({
+        nodeIndex,
+        byteLength: blocks.byteLengths[i]!,
+        hash: copyOf(blocks.leafHashes[i]!)
+      })
     }
   } else {
     batch.appendAll(split(blocks.bytes, blocks.byteLengths))

@@ -1,11 +1,12 @@
 // CoreState: what a log is at one moment, and apply, which alone changes it: live, when a change was made
 // durable, and at recovery, when it is replayed. Changed parts of the files are kept in memory by the three
 // stores until a checkpoint. Design: architecture.md section 6, reliability.md sections 5 and 6.
-import type { LogFiles } from '../storage/log-files.ts'
+
+import { Tree } from '../merkle/tree.ts'
 import { BlockFile } from '../storage/block-file.ts'
+import type { LogFiles } from '../storage/log-files.ts'
 import { NodeFile } from '../storage/node-file.ts'
 import { PresenceFile } from '../storage/presence-file.ts'
-import { Tree } from '../merkle/tree.ts'
 import { emptyBytes } from '../util/bytes.ts'
 import type { Change, SignedTree } from './change.ts'
 
@@ -49,8 +50,21 @@ export class CoreState {
     return { tree: this.tree, signature: this.signature }
   }
 
+  /** The contiguous length vouches for itself, so that a damaged presence page costs no block below it. */
+  holds(index: number): boolean {
+    if (index < this.contiguousLength) return true
+    return index < this.tree.length && this.presence.has(index)
+  }
+
   get hasChanges(): boolean {
     return this.nodes.hasChanges || this.blocks.hasChanges || this.presence.hasChanges
+  }
+
+  /** What apply needs of the files is in memory, so that it cannot fail. @throws StorageError READ_FAILED */
+  prepare(change: Change): void {
+    const { presence, head, ancestor } = change
+    if (presence !== null) this.presence.prepare(presence.start, presence.length)
+    if (head !== null && ancestor < this.tree.length) this.presence.prepare(ancestor, 1)
   }
 
   /** What changed so far is to be written; later changes are kept apart from it. */
@@ -115,7 +129,16 @@ function applyPresence(
   if (!present) {
     state.contiguousLength = Math.min(state.contiguousLength, start)
   } else if (start <= state.contiguousLength && start + length > state.contiguousLength) {
-    const missing = state.presence.findBlock(start + length, state.tree.length, false)
-    state.contiguousLength = missing === -1 ? state.tree.length : missing
+    state.contiguousLength = contiguousFrom(state, start + length)
+  }
+}
+
+/** Too small a number is no fault: it grows with the next change. */
+function contiguousFrom(state: CoreState, start: number): number {
+  try {
+    const missing = state.presence.findBlock(start, state.tree.length, false)
+    return missing === -1 ? state.tree.length : missing
+  } catch {
+    return start
   }
 }

@@ -36,8 +36,10 @@ export interface VerifyContext {
 export interface VerifiedProof {
   /** What it was verified against: it may be stored only while this is still the log's tree. */
   readonly base: Tree
-  /** To be stored; siblings before parents. */
+  /** To be stored: hashes and byte lengths are true. */
   readonly nodes: readonly Node[]
+  /** Not to be stored: true hashes, byte lengths as claimed (merkle/fold.ts). A seek may go by them. */
+  readonly unproven: readonly Node[]
   /** The new head, longer than the base; null if length and fork stay. */
   readonly head: SignedHead | null
   /** The tree of `head`. */
@@ -56,6 +58,7 @@ export interface VerifiedFork {
   /** The tree at the length that was asked, before the additional nodes. */
   readonly asked: Tree
   readonly nodes: readonly Node[]
+  readonly unproven: readonly Node[]
   readonly block: { readonly index: number; readonly value: Uint8Array } | null
   /** Encoded; null unless it becomes known with this proof. */
   readonly manifest: Uint8Array | null
@@ -82,6 +85,7 @@ export async function verifyProof(context: VerifyContext, proof: Proof): Promise
   return {
     base: tree,
     nodes: folded.nodes,
+    unproven: folded.unproven,
     head,
     tree: folded.upgraded,
     block: blockOf(proof),
@@ -110,7 +114,8 @@ export function verifyForkProof(
   }
   const block = blockOf(proof)
   const manifest = rules?.news ?? null
-  return { tree: upgraded, head, asked, nodes: folded.nodes, block, manifest }
+  const { nodes, unproven } = folded
+  return { tree: upgraded, head, asked, nodes, unproven, block, manifest }
 }
 
 /** The manifest to judge by, and its bytes if they are new. */
@@ -191,7 +196,8 @@ async function verifyStale(context: VerifyContext, proof: Proof): Promise<Verifi
   if (mustMatch !== null && !(await isStored(context, mustMatch))) return nothing(tree, true)
   const block = blockOf(proof)
   const outdated = block === null && folded.nodes.length === 0
-  return { ...nothing(tree, outdated), nodes: folded.nodes, block }
+  const { nodes, unproven } = folded
+  return { ...nothing(tree, outdated), nodes, unproven, block }
 }
 
 /**
@@ -222,5 +228,14 @@ function blockOf(proof: Proof): VerifiedProof['block'] {
 }
 
 function nothing(base: Tree, outdated: boolean): VerifiedProof {
-  return { base, nodes: [], head: null, tree: null, block: null, manifest: null, outdated }
+  return {
+    base,
+    nodes: [],
+    unproven: [],
+    head: null,
+    tree: null,
+    block: null,
+    manifest: null,
+    outdated
+  }
 }

@@ -188,7 +188,7 @@ export class Writer {
   #isKnown(change: Change): boolean {
     const { state } = this.#parts.opened
     if (change.head !== null || change.manifest !== null || change.presence === null) return false
-    return state.presence.has(change.presence.start)
+    return state.holds(change.presence.start)
   }
 
   async #getTipNodes(nodeIndexes: readonly number[]): Promise<(Node | null)[]> {

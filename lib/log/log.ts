@@ -192,19 +192,26 @@ export class Log<T = Uint8Array> extends Resource {
     checkInteger(byteOffset, 0, 'seek: byteOffset')
     checkGetOptions(options, 'seek')
     const signal = signalOf(options)
+    let blocksBefore = Number.POSITIVE_INFINITY
     for (;;) {
       this.assertOpen('log')
       const result = await this.#core.seek(byteOffset)
       if (result.kind === 'found') return result.position
       if (options.wait === false) return null
       if (result.kind === 'beyond') {
-        const longer = await this.#opened.replicator.update(signal)
-        if (!longer) return null
-      } else {
-        const { start, end } = result
-        const need = { kind: 'seek' as const, byteOffset, padding: 0, start, end }
-        await this.#opened.replicator.need(need, signal)
+        if (!(await this.#opened.replicator.update(signal))) return null
+        continue
       }
+      const { start, end } = result
+      // Lengths that a proof of hashes only claims are not kept; the block itself settles them.
+      const stuck = end - start >= blocksBefore
+      blocksBefore = end - start
+      await this.#opened.replicator.need(
+        stuck
+          ? { kind: 'block', index: start }
+          : { kind: 'seek', byteOffset, padding: 0, start, end },
+        signal
+      )
     }
   }
 

@@ -28,6 +28,7 @@ export class AncestorSearch {
   readonly #localLength: number
   readonly #foreign: Tree
   readonly #known: Map<number, Node> = new Map()
+  readonly #proven: Node[] = []
   #rootsMatched = 0
   #diff: Node | null = null
   #ancestor: number | null = null
@@ -46,9 +47,9 @@ export class AncestorSearch {
     return this.#ancestor
   }
 
-  /** The foreign nodes met so far, roots included. */
+  /** The foreign nodes that the answers proved, hashes and byte lengths: to be stored with the fork. */
   get nodes(): readonly Node[] {
-    return [...this.#known.values()]
+    return this.#proven
   }
 
   /** The node to look up in the local tree; null if the peer is to be asked, or all is known. */
@@ -105,7 +106,12 @@ export class AncestorSearch {
     if (!sameHash(top, diff)) {
       throw new ProofError('BAD_HASH', `Node ${diff.nodeIndex} has another hash`)
     }
-    for (const node of folded.nodes) this.#known.set(node.nodeIndex, node)
+    for (const node of folded.nodes) {
+      this.#known.set(node.nodeIndex, node)
+      this.#proven.push(node)
+    }
+    // Only their hashes are looked at here, and those are true.
+    for (const node of folded.unproven) this.#known.set(node.nodeIndex, node)
     this.#settle()
   }
 

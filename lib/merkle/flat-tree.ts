@@ -9,7 +9,8 @@
 //
 // In bits a node is: offset, a 0, then `depth` ones. With w = 2^depth the sibling differs in bit 2w only,
 // the parent lies halfway between the two, and the node covers the leaves less than w away.
-// Hot file: positions below 2^30 − 1 use 32-bit operations, larger ones arithmetic (bench/merkle).
+// Hot file: every hash of a climb asks for a sibling. Positions below 2^30 − 1 use 32-bit operations, larger
+// ones arithmetic; the tests cross the border.
 
 /** Below: node, parent and sibling fit in 31 bits. */
 const SMALL = 0x3fffffff

@@ -14,8 +14,14 @@
 // All hashes in the result lie in buffers of its own (HashSlab): listed hashes are copied here, 32 bytes each,
 // so nothing that is kept holds on to the message they came in. A block's value is not copied.
 //
-// Byte lengths: those of computed nodes are bound by their hash, those of listed nodes are claims (node.ts). A
-// listed node is therefore not returned if it is known; a computed one that corrects a known claim is.
+// Byte lengths (spec log.md section 17, item 1). The length of a computed node is bound by its hash, that of a
+// final root by the signature, and that of a node joined with a bound one by their parent's hash. What is left
+// is a pair of listed nodes that are joined with each other: of these the hash binds the sum only, and a liar
+// can shift bytes from one to the other. Such pairs come out apart, as `unproven`. As long as they are not
+// stored, every stored node has its true length, and so has every block its true place in the file.
+//
+// Example: hash of leaf 4 with nodes 4 6 1 11 proves 1, 5, 3, 11 and leaves 4 and 6 unproven; block 2 with
+// nodes 6 1 11 proves them all, for the block's own length is known.
 import { ProofError } from '../errors.ts'
 import { TreeBatch } from './batch.ts'
 import { MAX_LENGTH, MAX_PROOF_NODES } from './constants.ts'
@@ -33,9 +39,11 @@ export interface KnownNodes {
 }
 
 export interface FoldedProof {
-  /** The new nodes, listed or computed, siblings before parents. Trusted once the other members are checked. */
+  /** The new nodes, listed or computed. Trusted once the other members are checked. */
   readonly nodes: readonly Node[]
-  /** Has to equal the stored node of that index; null if nothing is left to compare. */
+  /** Likewise, but their byte lengths are mere claims: good to look for a byte, not to be stored. */
+  readonly unproven: readonly Node[]
+  /** Has to equal the stored node of that index, and is not among `nodes`; null if nothing is left to compare. */
   readonly mustMatch: Node | null
   /** The tree with the upgrade, whose head has to be signed; null without one. */
   readonly upgraded: Tree | null
@@ -58,6 +66,9 @@ class Fold {
   readonly #known: KnownNodes | null
   readonly #slab: HashSlab
   readonly #nodes: Node[] = []
+  readonly #unproven: Node[] = []
+  /** Whether the node that the last climb ended at has a bound byte length. */
+  #isBound = false
 
   constructor(tree: Tree, known: KnownNodes | null, slab: HashSlab) {
     this.#tree = tree
@@ -66,41 +77,43 @@ class Fold {
   }
 
   run(proof: Proof): FoldedProof {
-    const sought = proof.seek === null ? null : this.#foldSeek(proof.seek.nodes)
-    const top = this.#foldPath(proof, sought)
+    const top = this.#foldPath(proof, this.#foldSeek(proof.seek))
     if (proof.upgrade !== null) return this.#foldUpgrade(proof.fork, proof.upgrade, top)
-    return { nodes: this.#nodes, mustMatch: this.#inTree(top), upgraded: null, asked: null }
+    return this.#result(this.#inTree(top), null, null)
+  }
+
+  #result(mustMatch: Node | null, upgraded: Tree | null, asked: Tree | null): FoldedProof {
+    return { nodes: this.#nodes, unproven: this.#unproven, mustMatch, upgraded, asked }
   }
 
   /** The root of what the seek part shows. */
-  #foldSeek(list: readonly Node[]): Node | null {
-    const first = list[0]
-    if (first === undefined) return null
+  #foldSeek(seek: Proof['seek']): Node | null {
+    const first = seek?.nodes[0]
+    if (seek === null || first === undefined) return null
     checkPosition(first.nodeIndex)
-    let at = this.#take(first, null)
-    for (let i = 1; i < list.length; i++) {
-      at = this.#join(at, this.#take(checked(list[i], siblingOf(at.nodeIndex)), null))
-    }
-    return at
+    this.#isBound = false
+    return this.#climb(copied(first, this.#slab), seek.nodes, 1, null, null)
   }
 
   /** The root of what the block or hash part shows, or of the seek part alone; null if it met a known node. */
   #foldPath(proof: Proof, sought: Node | null): Node | null {
+    const beside = sought === null ? null : { node: sought, isBound: this.#isBound }
     if (proof.block !== null) {
       if (proof.hash !== null) throw malformed('both a block and a hash')
       const { index, value, nodes } = proof.block
       checkPosition(2 * index)
-      const known = index < this.#tree.length ? this.#known : null
       const leaf = leafNode(index, value, this.#slab.take())
-      this.#nodes.push(leaf)
-      return this.#climb(leaf, nodes, 0, sought, known)
+      this.#isBound = true
+      return this.#climb(leaf, nodes, 0, beside, this.#knownFor(leaf.nodeIndex))
     }
     if (proof.hash !== null) {
       const { nodeIndex, nodes } = proof.hash
       checkPosition(nodeIndex)
-      const known = endOf(nodeIndex) <= this.#tree.length ? this.#known : null
-      const first = this.#take(checked(nodes[0], nodeIndex), known)
-      return this.#climb(first, nodes, 1, sought, known)
+      const known = this.#knownFor(nodeIndex)
+      const first = checked(nodes[0], nodeIndex)
+      const stored = storedLike(first, known)
+      this.#isBound = stored !== null
+      return this.#climb(stored ?? copied(first, this.#slab), nodes, 1, beside, known)
     }
     return sought
   }
@@ -110,7 +123,7 @@ class Fold {
     from: Node,
     list: readonly Node[],
     start: number,
-    sought: Node | null,
+    sought: { readonly node: Node; readonly isBound: boolean } | null,
     known: KnownNodes | null
   ): Node | null {
     let at = from
@@ -118,31 +131,35 @@ class Fold {
     let beside = sought
     for (;;) {
       // The sought part has to be reached, or it would be taken unproven.
-      if (known !== null && beside === null && this.#meets(at, known)) {
+      if (known !== null && beside === null && isKnown(at, known)) {
         checkShape(at.nodeIndex, list, next, this.#tree.length)
         return null
       }
       if (next === list.length && beside === null) return at
       const sibling = siblingOf(at.nodeIndex)
-      if (beside !== null && beside.nodeIndex === sibling) {
-        at = this.#join(at, beside)
+      if (beside !== null && beside.node.nodeIndex === sibling) {
+        at = this.#join(at, beside.node, beside.isBound, true)
         beside = null
       } else {
-        at = this.#join(at, this.#take(checked(list[next++], sibling), known))
+        const listed = checked(list[next++], sibling)
+        const stored = storedLike(listed, known)
+        at = this.#join(at, stored ?? copied(listed, this.#slab), stored !== null, stored === null)
       }
     }
   }
 
-  /** Whether the node is stored like this already. If only its byte length differs, that was a false claim. */
-  #meets(node: Node, known: KnownNodes): boolean {
-    const stored = known.peekNode(node.nodeIndex)
-    if (stored === null) return false
-    if (!sameHash(stored, node)) {
-      throw new ProofError('BAD_HASH', `Node ${node.nodeIndex} is known with another hash`)
-    }
-    if (stored.byteLength !== node.byteLength) return false
-    if (this.#nodes.at(-1) === node) this.#nodes.pop()
-    return true
+  /** The parent; keeps what it proves: both if the length of one is bound, else neither. */
+  #join(at: Node, sibling: Node, isSiblingBound: boolean, isSiblingNew: boolean): Node {
+    const isLeft = at.nodeIndex < sibling.nodeIndex
+    const output = this.#slab.take()
+    const parent = isLeft ? parentNode(at, sibling, output) : parentNode(sibling, at, output)
+    checkPosition(parent.nodeIndex)
+    if (parent.byteLength > Number.MAX_SAFE_INTEGER) throw malformed('a byte length')
+    const kept = this.#isBound || isSiblingBound ? this.#nodes : this.#unproven
+    kept.push(at)
+    if (isSiblingNew) kept.push(sibling)
+    this.#isBound = true
+    return parent
   }
 
   #foldUpgrade(
@@ -160,15 +177,28 @@ class Fold {
     extendTo(batch, end, supply, this.#slab)
     supply.assertEmpty()
     const asked = batch.tree()
-    this.#addAdditional(batch, upgrade.additionalNodes)
+    this.#addAdditional(batch, upgrade.additionalNodes, supply)
     if (batch.tree().byteLength > Number.MAX_SAFE_INTEGER) throw malformed('the byte length')
-    const mustMatch = supply.usedTop ? null : this.#inTree(top)
-    if (supply.usedTop && this.#nodes.at(-1) === top) this.#nodes.pop()
-    for (const node of batch.nodes) this.#nodes.push(node)
-    return { nodes: this.#nodes, mustMatch, upgraded: batch.tree(), asked }
+    if (!supply.usedTop) {
+      this.#keep(batch.nodes, supply.claims)
+      return this.#result(this.#inTree(top), batch.tree(), asked)
+    }
+    if (top !== null && !this.#isBound) supply.claims.add(top.nodeIndex)
+    this.#keep(batch.nodes, supply.claims)
+    return this.#result(null, batch.tree(), asked)
   }
 
-  #addAdditional(batch: TreeBatch, list: readonly Node[]): void {
+  /** Sorts the nodes of an upgrade: two claims that are siblings were joined with each other. */
+  #keep(nodes: readonly Node[], claims: ReadonlySet<number>): void {
+    for (const node of nodes) {
+      const { nodeIndex } = node
+      const isPair = claims.has(nodeIndex) && claims.has(siblingOf(nodeIndex))
+      if (isPair) this.#unproven.push(node)
+      else this.#nodes.push(node)
+    }
+  }
+
+  #addAdditional(batch: TreeBatch, list: readonly Node[], supply: Supply): void {
     const last = list.at(-1)
     if (last === undefined) return
     checkPosition(last.nodeIndex)
@@ -177,7 +207,7 @@ class Fold {
     const expected = upgradeNodes(batch.length, end)
     if (expected.length !== list.length) throw malformed('additional nodes')
     for (let i = 0; i < list.length; i++) {
-      batch.appendNode(copied(checked(list[i], expected[i]!), this.#slab), this.#slab)
+      batch.appendNode(supply.claim(list[i], expected[i]!), this.#slab)
     }
   }
 
@@ -189,28 +219,16 @@ class Fold {
     return top
   }
 
-  #take(node: Node, known: KnownNodes | null): Node {
-    const own = copied(node, this.#slab)
-    const stored = known === null ? null : known.peekNode(node.nodeIndex)
-    if (stored === null || !sameHash(stored, own)) this.#nodes.push(own)
-    return own
-  }
-
-  #join(a: Node, b: Node): Node {
-    const parent =
-      a.nodeIndex < b.nodeIndex
-        ? parentNode(a, b, this.#slab.take())
-        : parentNode(b, a, this.#slab.take())
-    checkPosition(parent.nodeIndex)
-    if (parent.byteLength > Number.MAX_SAFE_INTEGER) throw malformed('a byte length')
-    this.#nodes.push(parent)
-    return parent
+  #knownFor(nodeIndex: number): KnownNodes | null {
+    return endOf(nodeIndex) <= this.#tree.length ? this.#known : null
   }
 }
 
 /** Where extendTo takes the nodes from: the listed ones in order, one of them replaced by a computed one. */
-export class Supply {
+class Supply {
   usedTop = false
+  /** The nodes that came from lists. */
+  readonly claims: Set<number> = new Set()
   readonly #list: readonly Node[]
   readonly #top: Node | null
   readonly #slab: HashSlab
@@ -229,7 +247,13 @@ export class Supply {
       this.usedTop = true
       return top
     }
-    return copied(checked(this.#list[this.#next++], nodeIndex), this.#slab)
+    return this.claim(this.#list[this.#next++], nodeIndex)
+  }
+
+  /** @throws ProofError BAD_MESSAGE if it is another node */
+  claim(node: Node | undefined, nodeIndex: number): Node {
+    this.claims.add(nodeIndex)
+    return copied(checked(node, nodeIndex), this.#slab)
   }
 
   /** @throws ProofError BAD_MESSAGE */
@@ -257,6 +281,20 @@ export function extendTo(
       last = batch.roots.at(-1)
     }
   }
+}
+
+/** The stored node of that position and hash; its byte length is true, whatever the listed one says. */
+function storedLike(node: Node, known: KnownNodes | null): Node | null {
+  const stored = known === null ? null : known.peekNode(node.nodeIndex)
+  return stored !== null && sameHash(stored, node) ? stored : null
+}
+
+/** @throws ProofError BAD_HASH if another node is known there */
+function isKnown(node: Node, known: KnownNodes): boolean {
+  const stored = known.peekNode(node.nodeIndex)
+  if (stored === null) return false
+  if (sameHash(stored, node)) return true
+  throw new ProofError('BAD_HASH', `Node ${node.nodeIndex} is known with another hash`)
 }
 
 /** What is left of a list after an early end still has to be a path up inside the tree. */

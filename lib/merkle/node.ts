@@ -8,9 +8,8 @@
 //   parent  01 | byteLength of both | left hash | right hash
 //   roots   02 | for each root: hash | nodeIndex | byteLength
 //
-// A hash vouches for the node's own byteLength only where it was computed here. The byteLength of a node
-// taken from a proof is what the sender said: the parent's hash binds the sum of two siblings, not each
-// of them (spec log.md section 17, item 1). Seek treats lengths as claims for that reason.
+// A hash binds the byteLength of its own node, but of its children only the sum: see fold.ts, which lets only
+// nodes with a proven byteLength be stored (spec log.md section 17, item 1).
 import { HASH_BYTES, hash, hashHeaded, hashInto } from '../crypto/hash.ts'
 import { viewOf } from '../util/bytes.ts'
 import { type Codec, fixed32, uint } from '../util/codec.ts'
@@ -108,7 +107,7 @@ export function writeParent(
   bytes.set(right.hash, start + LEAF_HEAD_BYTES + HASH_BYTES)
 }
 
-/** Whether two nodes of one position are the same; their byte lengths may be claims and do not count. */
+/** Whether two nodes of one position are the same; claimed byte lengths do not count. */
 export function sameHash(a: Node, b: Node): boolean {
   for (let i = 0; i < HASH_BYTES; i++) if (a.hash[i] !== b.hash[i]) return false
   return true

@@ -3,13 +3,12 @@
 // level down, so a seek ends after at most 52 of them whatever the nodes say.
 //
 //   start ──► looking at the left child of `at` ──► found   at a border or in a leaf
-//                  │        ▲                    ╲► within  the child is not stored, or lies about its length:
+//                  │        ▲                    ╲► within  the child is not stored, or has no possible length:
 //                  └────────┘ go left or right              the byte is somewhere in this subtree
 //
-// Byte lengths of nodes whose children were never seen are claims of whoever sent them (node.ts). A claim that
-// cannot be true, because a child would be longer than its parent, ends the seek like a missing node: what lies
-// within has to be fetched and hashed, which replaces the claim by the truth. A lie that only shifts bytes between
-// siblings can still lead to the wrong block: who reads there compares byteOffset with the block's own length.
+// Stored nodes have true byte lengths. Who feeds unproven ones as well (fold.ts) gets a guess: it ends all the
+// same, but may name the wrong block. A length that cannot be true, because a child would be longer than its
+// parent, ends the seek like a missing node.
 //
 // With padding each block begins with that many bytes which do not count (encrypted logs).
 import { assert } from '../util/assert.ts'

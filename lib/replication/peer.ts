@@ -189,6 +189,11 @@ export class Peer implements PeerSender {
     this.#context.extensions.receive(message, this)
   }
 
+  /** Questions were given up: answers that waited for theirs go on. */
+  onExpired(): void {
+    this.#downloader.unpark()
+  }
+
   onDrain(): void {
     this.uploader.work()
   }

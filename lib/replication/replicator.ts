@@ -248,6 +248,7 @@ export class Replicator {
     for (const peer of this.#peers.values()) peer.advertiser.flush()
     for (const asked of this.#exchange.expire(now)) {
       this.#peers.get(asked.peer)?.cancel(asked.id)
+      this.#peers.get(asked.peer)?.onExpired()
       this.#markAllDirty()
     }
     this.#subscribe()

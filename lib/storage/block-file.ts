@@ -18,6 +18,8 @@ export class BlockFile {
   /** Sorted by byteOffset, without overlaps. */
   #dirty: Piece[] = []
   #frozen: Piece[] = []
+  /** The page that was wanted last and not cached. */
+  #lastMissed = -2
 
   constructor(file: File, cache: PageCache) {
     this.#file = file
@@ -59,11 +61,9 @@ export class BlockFile {
   readNow(byteOffset: number, byteLength: number): Uint8Array | null {
     const inMemory = this.#inMemory(byteOffset, byteLength)
     if (inMemory !== null) return inMemory
-    const bytes = new Uint8Array(byteLength)
-    if (byteLength <= CACHED_BLOCK_BYTES && byteOffset + byteLength <= this.#file.byteLength) {
-      return this.#fromPages(byteOffset, bytes) ? bytes : null
-    }
     if (byteLength > SYNC_READ_BYTES || !this.#file.canReadNow) return null
+    const bytes = new Uint8Array(byteLength)
+    if (byteLength <= CACHED_BLOCK_BYTES && this.#fromPages(byteOffset, bytes)) return bytes
     this.#file.readNow(byteOffset, bytes)
     return bytes
   }
@@ -132,20 +132,28 @@ export class BlockFile {
   #inMemory(byteOffset: number, byteLength: number): Uint8Array | null {
     if (byteLength === 0) return new Uint8Array(0)
     return (
-      copyFrom(this.#dirty, byteOffset, byteLength) ?? copyFrom(this.#frozen, byteOffset, byteLength)
+      copyFrom(this.#dirty, byteOffset, byteLength) ??
+      copyFrom(this.#frozen, byteOffset, byteLength)
     )
   }
 
+  /** Pages are read only where reads go on from where they were: elsewhere the bytes alone are cheaper. */
   #fromPages(byteOffset: number, target: Uint8Array): boolean {
-    let done = 0
-    while (done < target.byteLength) {
-      const pageNumber = Math.floor((byteOffset + done) / BLOCK_PAGE_BYTES)
-      const page = this.#pages.getNow(pageNumber)
-      if (page === null) return false
-      const from = byteOffset + done - pageNumber * BLOCK_PAGE_BYTES
-      const count = Math.min(target.byteLength - done, BLOCK_PAGE_BYTES - from)
-      target.set(page.bytes.subarray(from, from + count), done)
-      done += count
+    const end = byteOffset + target.byteLength
+    if (end > this.#file.byteLength) return false
+    const first = Math.floor(byteOffset / BLOCK_PAGE_BYTES)
+    const goesOn = first === this.#lastMissed || first === this.#lastMissed + 1
+    for (let pageNumber = first; pageNumber * BLOCK_PAGE_BYTES < end; pageNumber++) {
+      const page = goesOn ? this.#pages.getNow(pageNumber) : this.#pages.peek(pageNumber)
+      if (page === null) {
+        this.#lastMissed = pageNumber
+        return false
+      }
+      if (goesOn) this.#lastMissed = pageNumber
+      const pageStart = pageNumber * BLOCK_PAGE_BYTES
+      const from = Math.max(byteOffset, pageStart)
+      const to = Math.min(end, pageStart + BLOCK_PAGE_BYTES)
+      target.set(page.bytes.subarray(from - pageStart, to - pageStart), from - byteOffset)
     }
     return true
   }
@@ -160,7 +168,11 @@ export class BlockFile {
   }
 }
 
-function copyFrom(pieces: readonly Piece[], byteOffset: number, byteLength: number): Uint8Array | null {
+function copyFrom(
+  pieces: readonly Piece[],
+  byteOffset: number,
+  byteLength: number
+): Uint8Array | null {
   if (pieces.length === 0) return null
   const piece = pieces[firstEndingAfter(pieces, byteOffset)]
   if (piece === undefined || piece.byteOffset > byteOffset) return null

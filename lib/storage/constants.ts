@@ -17,17 +17,14 @@ export const NODE_BYTES = 48
 export const PRESENCE_PAGE_BYTES = 4096
 /** Page number and checksum. */
 export const PRESENCE_PAGE_PREFIX_BYTES = 8
-export const PRESENCE_PAGE_BITS: number =
-  (PRESENCE_PAGE_BYTES - PRESENCE_PAGE_PREFIX_BYTES) * 8
+export const PRESENCE_PAGE_BITS: number = (PRESENCE_PAGE_BYTES - PRESENCE_PAGE_PREFIX_BYTES) * 8
 
 // ---- ours to tune ----
 
-/** Bytes of one half of the oplog; written into the identity, so a log keeps the value it was made with. */
-export const HALF_BYTES: number = 1024 * 1024
 /** A half is prewritten with zeros up to this, then to twice that, and so on: later syncs change no length. */
 export const FIRST_PREWRITE_BYTES: number = 16 * 1024
 /** Cached pages of all files of one log. Bench: random reads of a 200,000-block log. */
-export const CACHE_BYTES: number = 16 * 1024 * 1024
+export const CACHE_BYTES: number = 24 * 1024 * 1024
 /** 256 records: the nodes of 128 blocks lie in one page. A multiple of NODE_BYTES. */
 export const NODE_PAGE_BYTES: number = 256 * NODE_BYTES
 export const BLOCK_PAGE_BYTES: number = 16 * 1024

@@ -88,7 +88,8 @@ export class DirectoryLock {
   async #takeOver(stale: string): Promise<void> {
     const own = `${this.#path}.${process.pid}.${held.size}.tmp`
     await unlink(own).catch(() => {})
-    if (!(await createExclusively(own, this.#text))) throw locked(this.#directory, 'another process')
+    if (!(await createExclusively(own, this.#text)))
+      throw locked(this.#directory, 'another process')
     // Nothing may come between these two: who finds the lock changed does not rename.
     if (readIfThere(this.#path) !== stale) {
       await unlink(own)
@@ -131,7 +132,8 @@ function readIfThere(path: string): string | null {
 function parseOwner(text: string): LockOwner | null {
   try {
     const owner = JSON.parse(text) as Partial<LockOwner> | null
-    if (owner === null || typeof owner.pid !== 'number' || typeof owner.host !== 'string') return null
+    if (owner === null || typeof owner.pid !== 'number' || typeof owner.host !== 'string')
+      return null
     const { pid, host, started = '', boot = '', token = '' } = owner
     return { pid, host, started, boot, token }
   } catch {

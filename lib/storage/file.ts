@@ -182,11 +182,7 @@ export class File {
     cause: unknown
   ): StorageError {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    return new StorageError(
-      code,
-      `Cannot ${what} ${this.name} at byte ${offset}: ${reason}`,
-      cause
-    )
+    return new StorageError(code, `Cannot ${what} ${this.name} at byte ${offset}: ${reason}`, cause)
   }
 }
 
@@ -248,13 +244,7 @@ class DiskStorage implements RandomAccess {
   readNow(offset: number, target: Uint8Array): void {
     let done = 0
     while (done < target.byteLength) {
-      const count = readSync(
-        this.#file.fd,
-        target,
-        done,
-        target.byteLength - done,
-        offset + done
-      )
+      const count = readSync(this.#file.fd, target, done, target.byteLength - done, offset + done)
       if (count === 0) throw pastTheEnd()
       done += count
     }

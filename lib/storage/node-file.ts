@@ -5,9 +5,10 @@
 // Record, at nodeIndex × 48; all zeros = absent:
 //   byteLength u64 | hash 32 | CRC u32 over (nodeIndex u64 | byteLength u64 | hash 32) | 4 spare
 // Example, node 2 over 7 bytes with a hash of 32 × ab, at byte 96:
-//   0700000000000000 abab…ab 90e3d23b 00000000
-import type { Node } from '../merkle/node.ts'
+//   0700000000000000 abab…ab df0756b3 00000000
+
 import { depthOf, endOf, leafOf, parentOf } from '../merkle/flat-tree.ts'
+import type { Node } from '../merkle/node.ts'
 import { copyOf } from '../util/bytes.ts'
 import { readUint64, writeUint64 } from '../util/codec.ts'
 import { checksum } from './checksum.ts'
@@ -132,7 +133,9 @@ export class NodeFile implements NodeSource {
         run = []
         runStart = start
       }
-      run.push(page.bytes.subarray(start % NODE_PAGE_BYTES, (start % NODE_PAGE_BYTES) + end - start))
+      run.push(
+        page.bytes.subarray(start % NODE_PAGE_BYTES, (start % NODE_PAGE_BYTES) + end - start)
+      )
       runEnd = end
     }
     await this.#pages.file.writeAll(runStart, run)

@@ -16,7 +16,7 @@
 // left behind never links up.
 //
 // Example: store id 16 × 01, seq 1, salt 8 × 02, previous 0, synced 0, flags 4, body 6869 ("hi"):
-//   27000000 60c76bb5 0100000000000000 0202020202020202 00000000 0000000000000000 04 6869
+//   27000000 e8912bff 0100000000000000 0202020202020202 00000000 0000000000000000 04 6869
 import { copyOf, equalBytes, viewOf } from '../util/bytes.ts'
 import { readUint64, writeUint64 } from '../util/codec.ts'
 import { checksum } from './checksum.ts'
@@ -67,7 +67,11 @@ export interface Entry extends EntryPrefix {
   readonly body: Uint8Array
 }
 
-export function encodeIdentity(storeId: Uint8Array, key: Uint8Array, halfBytes: number): Uint8Array {
+export function encodeIdentity(
+  storeId: Uint8Array,
+  key: Uint8Array,
+  halfBytes: number
+): Uint8Array {
   const sector = new Uint8Array(SECTOR_BYTES)
   const view = viewOf(sector)
   sector.set(MAGIC, 0)
@@ -163,7 +167,13 @@ export function readEntry(
   const entry = bytes.subarray(byteOffset, byteOffset + prefix.byteLength)
   const crc = viewOf(entry).getUint32(4, true)
   if (entryChecksum(entry, seed) !== crc) return null
-  return { ...prefix, salt: copyOf(prefix.salt), crc, byteOffset, body: entry.subarray(BODY_OFFSET) }
+  return {
+    ...prefix,
+    salt: copyOf(prefix.salt),
+    crc,
+    byteOffset,
+    body: entry.subarray(BODY_OFFSET)
+  }
 }
 
 /** What an entry there would say, unchecked; null if it cannot be one. */

@@ -1,9 +1,10 @@
 // Reading an oplog at opening: which half is the newest, how far its chain goes, and whether what is missing
 // behind it was ever acknowledged. Only reads. Design: reliability.md section 6, steps 1 to 4.
 import { StorageError } from '../errors.ts'
-import { equalBytes } from '../util/bytes.ts'
+import { equalBytes, viewOf } from '../util/bytes.ts'
 import {
   ENTRY_ALIGNMENT,
+  ENTRY_HEADER_BYTES,
   FORMAT_VERSION,
   HALVES_OFFSET,
   IDENTITY_OFFSETS,
@@ -102,7 +103,8 @@ async function scanHalves(file: File, head: Uint8Array, identity: Identity): Pro
     }
     return { kind: 'unfinished', identity }
   }
-  const skipped = afterDamagedHeader(area, newest)
+  const isAlone = chains.some((chain) => chain.length === 0)
+  const skipped = isAlone ? afterDamagedHeader(area, newest) : null
   const entries = skipped === null ? newest : [...newest, ...skipped]
   const last = entries.at(-1)!
   const found = Math.max(seal > last.seq ? seal : 0, findLost(area, last.seq, last.seq))
@@ -189,7 +191,9 @@ function afterDamagedHeader(area: Area, older: readonly Entry[]): Entry[] | null
   const wanted = last.seq + 2
   let budget = SCAN_CHECKSUM_BYTES
   const end = endOfHalf(area, start)
-  for (let offset = start; offset < end && budget > 0; offset += ENTRY_ALIGNMENT) {
+  const view = viewOf(area.bytes)
+  for (let offset = start; offset + ENTRY_HEADER_BYTES <= end; offset += ENTRY_ALIGNMENT) {
+    if (view.getUint32(offset, true) < ENTRY_HEADER_BYTES || budget <= 0) continue
     const prefix = peekEntry(area.bytes, offset, end)
     if (prefix?.seq !== wanted || (prefix.flags & FLAG_HEADER) !== 0) continue
     // What an older use of the half left behind cannot know of syncs up to here; starting a half requires them.
@@ -218,8 +222,11 @@ function findLost(area: Area, seq: number, syncedAbove: number): number {
   let highest = 0
   let budget = SCAN_CHECKSUM_BYTES
   const { bytes } = area
-  for (let at = HALVES_OFFSET; at < bytes.byteLength && budget > 0; at += ENTRY_ALIGNMENT) {
-    if (bytes[at] === 0 && bytes[at + 1] === 0 && bytes[at + 2] === 0) continue
+  const view = viewOf(bytes)
+  const last = bytes.byteLength - ENTRY_HEADER_BYTES
+  for (let at = HALVES_OFFSET; at <= last && budget > 0; at += ENTRY_ALIGNMENT) {
+    const byteLength = view.getUint32(at, true)
+    if (byteLength < ENTRY_HEADER_BYTES || byteLength > area.halfBytes) continue
     const end = endOfHalf(area, at)
     const prefix = peekEntry(bytes, at, end)
     if (prefix === null || prefix.seq <= seq || prefix.syncedSeq <= syncedAbove) continue

@@ -86,6 +86,14 @@ export class PagedFile {
     return this.#insert(pageNumber, bytes)
   }
 
+  /** The page if it is cached. */
+  peek(pageNumber: number): Page | null {
+    const page = this.#pages.get(pageNumber)
+    if (page === undefined) return null
+    page.used = true
+    return page
+  }
+
   /** @throws StorageError READ_FAILED */
   async load(pageNumber: number): Promise<Page> {
     const page = this.getNow(pageNumber)
@@ -134,9 +142,7 @@ export class PagedFile {
     for (;;) {
       const version = this.#version
       const bytes = new Uint8Array(this.pageBytes)
-      bytes.set(
-        await this.file.read(pageNumber * this.pageBytes, this.#bytesInFile(pageNumber))
-      )
+      bytes.set(await this.file.read(pageNumber * this.pageBytes, this.#bytesInFile(pageNumber)))
       const now = this.#pages.get(pageNumber)
       if (now !== undefined) return now
       if (version === this.#version) return this.#insert(pageNumber, bytes)

@@ -5,7 +5,7 @@
 // Page, 4,096 bytes, number p at p × 4096, for blocks from p × 32704 on; all zeros = none held:
 //   page number u32 | CRC u32 over (page number u32 | bits) | 4,088 bytes of bits, least significant first
 // Example, page 0 with blocks 0 and 9 held:
-//   00000000 34cc8d09 0102 00…00
+//   00000000 e8ddd932 0102 00…00
 import { checksum } from './checksum.ts'
 import {
   PRESENCE_PAGE_BITS,
@@ -32,6 +32,7 @@ export class PresenceFile {
   /** Pages from here on that are not live hold nothing, whatever the file says. */
   #wipedFrom = NEVER
   #wipes = 0
+  #replaying = false
   #frozen: { pages: Map<number, Uint8Array>; wipedFrom: number; wipes: number } | null = null
 
   private constructor(file: File, cache: PageCache, onDamage: (byteOffset: number) => void) {
@@ -40,7 +41,10 @@ export class PresenceFile {
     this.#keepAll = !file.canReadNow
   }
 
-  /** onDamage: a page's checksum does not fit; its blocks count as not held. */
+  /**
+   * onDamage: a page's checksum does not fit. Its bits are kept: a wrong one shows when the block is read and
+   * hashed, or is fetched once more.
+   */
   static async open(
     file: File,
     cache: PageCache,
@@ -55,6 +59,14 @@ export class PresenceFile {
       }
     }
     return presence
+  }
+
+  /**
+   * While entries are replayed, a checksum that does not fit is no damage: a checkpoint was cut short in the
+   * middle of a page. Each byte is the old or the new one, and all that differs between them is set again.
+   */
+  replaying(isReplaying: boolean): void {
+    this.#replaying = isReplaying
   }
 
   has(index: number): boolean {
@@ -89,6 +101,14 @@ export class PresenceFile {
       index = pageEnd
     }
     return -1
+  }
+
+  /** Has the pages of a range in memory until the next checkpoint, so that changing it cannot fail. @throws StorageError */
+  prepare(start: number, length: number): void {
+    const last = Math.floor((start + Math.max(length, 1) - 1) / PRESENCE_PAGE_BITS)
+    for (let page = Math.floor(start / PRESENCE_PAGE_BITS); page <= last; page++) {
+      this.#writable(page)
+    }
   }
 
   setRange(start: number, length: number, present: boolean): void {
@@ -204,8 +224,8 @@ export class PresenceFile {
     if (isZero(bytes)) return bytes
     const { number, stored, computed } = readPrefix(bytes)
     if (number === pageNumber && stored === computed) return bytes
-    this.#onDamage(pageNumber * PRESENCE_PAGE_BYTES)
-    return null
+    if (!this.#replaying) this.#onDamage(pageNumber * PRESENCE_PAGE_BYTES)
+    return number === pageNumber ? bytes : null
   }
 }
 
@@ -233,9 +253,7 @@ function readPrefix(page: Uint8Array): { number: number; stored: number; compute
 
 function wordOf(page: Uint8Array, bit: number): number {
   const at = PRESENCE_PAGE_PREFIX_BYTES + (bit >>> 3)
-  return (
-    (page[at]! | (page[at + 1]! << 8) | (page[at + 2]! << 16) | (page[at + 3]! << 24)) >>> 0
-  )
+  return (page[at]! | (page[at + 1]! << 8) | (page[at + 2]! << 16) | (page[at + 3]! << 24)) >>> 0
 }
 
 /** Within one page: bits [start, end). */

@@ -1,5 +1,6 @@
 // The part of random-access-file 4 that storage/file.ts uses; the package ships no types.
 declare module 'random-access-file' {
+  // biome-ignore lint/style/noDefaultExport: the package has nothing else
   export default class RandomAccessFile {
     constructor(path: string, options: { writable: boolean })
     /** The descriptor while open. */

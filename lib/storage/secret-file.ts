@@ -4,7 +4,7 @@
 // magic "LGWS" | version u16 | 2 spare | public key 32 | secret key 64 | inode of this file when it was last
 // trusted u64 (0: none) | CRC u32 over all before = 116 bytes
 // Example, public key 32 × 01, secret key 64 × 02, inode 7:
-//   4c475753 0100 0000 0101…01 0202…02 0700000000000000 1cdbc4a9
+//   4c475753 0100 0000 0101…01 0202…02 0700000000000000 6db1137d
 import { StorageError } from '../errors.ts'
 import { copyOf, equalBytes, viewOf } from '../util/bytes.ts'
 import { checksum } from './checksum.ts'

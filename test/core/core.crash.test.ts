@@ -2,12 +2,13 @@
 // disk as a kill leaves it, with the next write torn, and as a power cut may leave it. Each must open, hold what
 // was promised, hold some whole state of the model, and go on. The failure's line names seed, cut and variant.
 import { test } from 'brittle'
-import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { Core } from '../../lib/core/core.ts'
+import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
 import { equalBytes } from '../../lib/util/bytes.ts'
-import { Random, seededEnv } from '../helpers/random.ts'
+import { type SeededRandom, seededRandom } from '../helpers/random.ts'
 import { type Images, RecordedDisk } from '../helpers/recorded-disk.ts'
+import { pick, seededEnv } from '../helpers/seeded-env.ts'
 
 const LIMITS = { halfBytes: 8192, inlineLimitBytes: 600, syncAfterMs: 1 }
 const TORN = [1, 8, 36, 511, 512, 513, 4095, 4096]
@@ -29,7 +30,7 @@ interface Run {
   readonly created: number
 }
 
-async function record(random: Random, operations: number): Promise<Run> {
+async function record(random: SeededRandom, operations: number): Promise<Run> {
   const disk = new RecordedDisk()
   const env = seededEnv(random)
   let core = await Core.open(await LogFiles.open(disk.factory), { keyPair, env, limits: LIMITS })
@@ -53,18 +54,20 @@ async function record(random: Random, operations: number): Promise<Run> {
     }
     called.push(disk.trace.length)
     if (dice < 0.2 && state.blocks.length > 0) {
-      const length = random.below(state.blocks.length + 1)
+      const length = random.int(state.blocks.length + 1)
       states.push({ fork: state.fork + 1, blocks: state.blocks.slice(0, length) })
       await core.truncate(length)
     } else if (dice < 0.3 && state.blocks.length > 0) {
-      const start = random.below(state.blocks.length)
-      const end = Math.min(state.blocks.length, start + 1 + random.below(3))
-      const blocks = state.blocks.map((block, index) => (index >= start && index < end ? null : block))
+      const start = random.int(state.blocks.length)
+      const end = Math.min(state.blocks.length, start + 1 + random.int(3))
+      const blocks = state.blocks.map((block, index) =>
+        index >= start && index < end ? null : block
+      )
       states.push({ fork: state.fork, blocks })
       await core.clear(start, end)
     } else {
       const most = random.next() < 0.3 ? 900 : 120
-      const blocks = Array.from({ length: 1 + random.below(5) }, () => random.bytes(random.below(most)))
+      const blocks = Array.from({ length: 1 + random.int(5) }, () => random.bytes(random.int(most)))
       states.push({ fork: state.fork, blocks: [...state.blocks, ...blocks] })
       await core.append(blocks, { durability: random.next() < 0.4 ? 'process' : 'power' })
     }
@@ -103,7 +106,8 @@ async function judge(run: Run, images: Images, from: number, to: number): Promis
   const state = await stateOf(core)
   const found = run.states.findLastIndex((each) => isSame(each, state))
   const fits = run.states.some((each, k) => k >= from && k <= to && isSame(each, state))
-  if (!fits) return `holds state ${found} of length ${state.blocks.length}, not one of ${from} to ${to}`
+  if (!fits)
+    return `holds state ${found} of length ${state.blocks.length}, not one of ${from} to ${to}`
   await core.append([new Uint8Array([1, 2, 3])])
   await core.close()
   core = await open()
@@ -113,7 +117,7 @@ async function judge(run: Run, images: Images, from: number, to: number): Promis
   return isSame(after, expected) ? null : 'does not keep what is appended after the crash'
 }
 
-async function judgeCut(run: Run, cut: number, random: Random): Promise<string[]> {
+async function judgeCut(run: Run, cut: number, random: SeededRandom): Promise<string[]> {
   const faults: string[] = []
   const count = (positions: readonly number[], limit: number): number =>
     positions.filter((position) => position <= limit).length
@@ -126,29 +130,45 @@ async function judgeCut(run: Run, cut: number, random: Random): Promise<string[]
   await check('killed', run.disk.killedAt(cut), count(run.done, cut))
   const next = run.disk.trace[cut]
   const length = next?.kind === 'write' ? next.bytes.byteLength : 0
-  const torn = random.pick([...TORN, length - 1].filter((bytes) => bytes < length).concat(0))
-  if (torn > 0) await check(`torn after ${torn}`, run.disk.killedAt(cut, torn), count(run.done, cut))
-  await check('nothing unsynced', run.disk.powerCutAt(cut, () => false), promised)
-  const lost = random.below(20)
+  const torn = pick(random, [...TORN, length - 1].filter((bytes) => bytes < length).concat(0))
+  if (torn > 0)
+    await check(`torn after ${torn}`, run.disk.killedAt(cut, torn), count(run.done, cut))
+  await check(
+    'nothing unsynced',
+    run.disk.powerCutAt(cut, () => false),
+    promised
+  )
+  const lost = random.int(20)
   await check(
     `all but the last ${lost % 3} pieces`,
     run.disk.powerCutAt(cut, (i, n) => i < n - 1 - (lost % 3)),
     promised
   )
-  await check('only the last piece', run.disk.powerCutAt(cut, (i, n) => i === n - 1), promised)
+  await check(
+    'only the last piece',
+    run.disk.powerCutAt(cut, (i, n) => i === n - 1),
+    promised
+  )
   for (let i = 0; i < 2; i++) {
-    const seed = random.below(1e9)
-    const dice = new Random(seed)
-    await check(`half of the pieces, ${seed}`, run.disk.powerCutAt(cut, () => dice.next() < 0.5), promised)
+    const seed = random.int(1e9)
+    const dice = seededRandom(seed)
+    await check(
+      `half of the pieces, ${seed}`,
+      run.disk.powerCutAt(cut, () => dice.next() < 0.5),
+      promised
+    )
   }
   return faults
 }
 
-test('every disk after a crash opens, holds what was promised, and goes on', { timeout: 120_000 }, async (t) => {
-  const seeds = process.env['LOGWOOD_SEED'] === undefined ? [1, 2, 3] : [Number(process.env['LOGWOOD_SEED'])]
+test('every disk after a crash opens, holds what was promised, and goes on', {
+  timeout: 120_000
+}, async (t) => {
+  const seeds =
+    process.env['LOGWOOD_SEED'] === undefined ? [1, 2, 3] : [Number(process.env['LOGWOOD_SEED'])]
   let disks = 0
   for (const seed of seeds) {
-    const random = new Random(seed)
+    const random = seededRandom(seed)
     const run = await record(random, 40)
     const faults: string[] = []
     for (let cut = 0; cut <= run.disk.trace.length && faults.length < 3; cut++) {

@@ -18,7 +18,7 @@ import { emptyRequest, type Proof, type ProofRequest } from '../../lib/merkle/pr
 import { Seek } from '../../lib/merkle/seek.ts'
 import { Tree } from '../../lib/merkle/tree.ts'
 import { toHex } from '../../lib/util/bytes.ts'
-import { emptyProof, MemoryTree, vectorBlock, vectorBlocks } from '../merkle/memory-tree.ts'
+import { emptyProof, MemoryTree, vectorBlocks } from '../merkle/memory-tree.ts'
 import { seedOf } from './log-vectors.ts'
 
 const keyPair = createKeyPair(seedOf(1))
@@ -201,17 +201,50 @@ test('M06: byte lengths shifted between siblings', async (t) => {
     ...rest
   ]
   const reader = readerAt(13)
-  reader.nodes.put((await verify(reader, { ...proof, hash: { ...hash, nodes } })).nodes)
-  const seek = new Seek(reader.tree.roots, 22, 0)
-  for (let needs = seek.needs; needs !== null; needs = seek.needs) {
-    seek.feed(reader.nodes.peekNode(needs))
+  const verified = await verify(reader, { ...proof, hash: { ...hash, nodes } })
+  t.alike(
+    verified.unproven.map((node) => node.nodeIndex),
+    [6, 4],
+    'kept apart'
+  )
+  for (const node of verified.nodes) {
+    t.is(node.byteLength, writer.nodes.peekNode(node.nodeIndex)?.byteLength, 'the others are true')
   }
-  t.ok(seek.result, 'the seek ends')
-  const block = await prove({ block: { index: 3, nodes: 0 } })
-  reader.nodes.put((await verify(reader, block)).nodes)
-  t.is(reader.nodes.peekNode(6)?.byteLength, vectorBlock(3).byteLength, 'the block tells the truth')
-  const again = await verify(reader, { ...proof, hash: { ...hash, nodes } })
-  t.is(again.nodes.find((node) => node.nodeIndex === 6)?.byteLength, undefined, 'and keeps it')
+  for (const believed of [[], verified.unproven]) {
+    const overlay = new MemoryTree().nodes
+    overlay.put([...reader.tree.roots, ...verified.nodes, ...believed])
+    const seek = new Seek(reader.tree.roots, 22, 0)
+    for (let needs = seek.needs; needs !== null; needs = seek.needs) {
+      seek.feed(overlay.peekNode(needs))
+    }
+    t.is(seek.result?.kind, believed.length === 0 ? 'within' : 'found', 'the seek ends')
+  }
+  reader.nodes.put(verified.nodes)
+  const block = await verify(reader, await prove({ block: { index: 3, nodes: 1 } }))
+  t.alike(
+    block.nodes.map((node) => [node.nodeIndex, node.byteLength]),
+    [
+      [6, 21],
+      [4, 14]
+    ],
+    'a block proves both'
+  )
+})
+
+test('lengths of upgrade nodes are proven unless two of them were joined', async (t) => {
+  const pair = await verify(readerAt(0), await prove({ upgrade: { start: 0, length: 5 } }))
+  t.alike(
+    pair.unproven.map((node) => node.nodeIndex),
+    [8, 10],
+    '3 8 and 10 13 19 24'
+  )
+  const none = await verify(readerAt(5), await prove({ upgrade: { start: 5, length: 3 } }))
+  t.alike(none.unproven, [])
+  for (const { nodes } of [pair, none]) {
+    for (const node of nodes) {
+      t.is(node.byteLength, writer.nodes.peekNode(node.nodeIndex)?.byteLength)
+    }
+  }
 })
 
 test('M07: another fork, and answers that come late or twice', async (t) => {

@@ -1,44 +1,27 @@
-// A seeded generator for tests: same seed, same run. Tests print the seed they used.
-import type { Env } from '../../lib/env.ts'
-import { systemEnv } from '../../lib/env.ts'
+// Seeded chance for tests: the same seed gives the same run everywhere (xorshift, Marsaglia 2003).
 
-export class Random {
-  readonly seed: number
-  #state: number
-
-  constructor(seed: number) {
-    this.seed = seed
-    this.#state = seed >>> 0
-  }
-
-  /** In [0, 1). (mulberry32) */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 0x100000000
-  }
-
-  /** A whole number in [0, below). */
-  below(below: number): number {
-    return Math.floor(this.next() * below)
-  }
-
-  bytes(byteLength: number): Uint8Array {
-    return Uint8Array.from({ length: byteLength }, () => this.below(256))
-  }
-
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!
-  }
+export interface SeededRandom {
+  /** A number in [0, 1). */
+  next(): number
+  /** An integer in [0, max). */
+  int(max: number): number
+  bytes(byteLength: number): Uint8Array
 }
 
-/** The real clock with seeded chance. */
-export function seededEnv(random: Random): Env {
+export function seededRandom(seed: number): SeededRandom {
+  // A state of 0 would stay 0.
+  let state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) >>> 0 || 1
+  const next = (): number => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 0x100000000
+  }
+  for (let i = 0; i < 8; i++) next()
+  const int = (max: number): number => Math.floor(next() * max)
   return {
-    ...systemEnv,
-    random: () => random.next(),
-    randomBytes: (byteLength) => random.bytes(byteLength)
+    next,
+    int,
+    bytes: (byteLength) => Uint8Array.from({ length: byteLength }, () => int(256))
   }
 }

@@ -3,7 +3,12 @@
 import type { RandomAccess, StorageFactory } from '../../lib/storage/file.ts'
 
 export type DiskOperation =
-  | { readonly kind: 'write'; readonly file: string; readonly offset: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'write'
+      readonly file: string
+      readonly offset: number
+      readonly bytes: Uint8Array
+    }
   | { readonly kind: 'truncate'; readonly file: string; readonly byteLength: number }
   /** Covers the operations before `from`. */
   | { readonly kind: 'sync'; readonly file: string; readonly from: number }

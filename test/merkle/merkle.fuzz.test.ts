@@ -133,7 +133,7 @@ test('proofs fold to the truth, and false ones to nothing untrue', (t) => {
     const folded = foldProof(base, proof, known)
     for (const node of folded.nodes) {
       const truth = log.nodes.peekNode(node.nodeIndex)
-      if (truth === null || toHex(truth.hash) !== toHex(node.hash)) t.fail(`seed ${seed}`)
+      if (truth === null || !isSame(truth, node)) t.fail(`seed ${seed}`)
     }
     if (folded.upgraded !== null) {
       t.is(toHex(folded.upgraded.rootHash), toHex(log.tree.rootHash), `seed ${seed}`)
@@ -269,9 +269,13 @@ function knownPart(random: SeededRandom, log: MemoryTree, length: number): Memor
   return part
 }
 
+function isSame(a: Node, b: Node): boolean {
+  return toHex(a.hash) === toHex(b.hash) && a.byteLength === b.byteLength
+}
+
 /**
  * Whether a false proof does harm: 'unproven' leaves something to check that fails, 'harmless' passes with
- * true hashes only, 'untrue' passes with a false one.
+ * true hashes and byte lengths only, 'untrue' passes with a false one.
  */
 function judge(
   base: Tree,
@@ -290,7 +294,7 @@ function judge(
     }
     const untrue = nodes.some((node) => {
       const truth = log.nodes.peekNode(node.nodeIndex)
-      return truth === null || toHex(truth.hash) !== toHex(node.hash)
+      return truth === null || !isSame(truth, node)
     })
     return untrue ? 'untrue' : 'harmless'
   } catch (error) {
@@ -329,8 +333,12 @@ function mutatedNodes(random: SeededRandom, nodes: readonly Node[]): Node[] {
   if (node === undefined) {
     return [{ nodeIndex: random.int(100), byteLength: random.int(100), hash: random.bytes(32) }]
   }
-  const kind = random.int(6)
-  if (kind === 0) copy.splice(at, 1)
+  const kind = random.int(7)
+  const beside = copy[at + 1]
+  if (kind === 6 && beside !== undefined) {
+    copy[at] = { ...node, byteLength: node.byteLength + 1 }
+    copy[at + 1] = { ...beside, byteLength: Math.max(0, beside.byteLength - 1) }
+  } else if (kind === 0) copy.splice(at, 1)
   else if (kind === 1) copy.splice(at, 0, node)
   else if (kind === 2) copy[at] = { ...node, nodeIndex: random.int(120) }
   else if (kind === 3) copy[at] = { ...node, byteLength: node.byteLength + 1 + random.int(5) }

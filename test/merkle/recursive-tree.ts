@@ -21,7 +21,6 @@ export function slowRoots(length: number): Span[] {
   while (start < length) {
     let width = 1
     while (start + 2 * width <= length) width *= 2
-    // Of the spans that begin here only aligned ones are nodes; after larger roots all that fit are.
     roots.push(spanOf(start, start + width))
     start += width
   }

@@ -227,7 +227,7 @@ test('mux: messages that come before pairing is done', async (t) => {
 test('mux: what is fatal', async (t) => {
   for (const { name, received, destroyed } of vectors.protomuxErrors) {
     const { stream, mux } = create()
-    open(mux, 'z')
+    if (name.includes('channel z')) open(mux, 'z')
     let error: Error | null | undefined
     mux.onClose = (reason) => {
       error = reason

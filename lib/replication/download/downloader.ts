@@ -1,5 +1,7 @@
 // Downloader: answers of one peer → claim → accept → settle. Decides nothing about what is asked.
 import type { Env } from '../../env.ts'
+import { ProofError } from '../../errors.ts'
+import { blockOf } from '../../merkle/flat-tree.ts'
 import { background } from '../../util/background.ts'
 import type { Data, NoData } from '../messages.ts'
 import type { Exchange } from '../model/exchange.ts'
@@ -18,23 +20,31 @@ export interface DownloaderOptions {
   onFault(error: unknown): void
 }
 
+interface Arrival {
+  readonly asked: Asked
+  readonly data: Data
+  readonly byteLength: number
+}
+
 export class Downloader {
   readonly #options: DownloaderOptions
+  /** Answers that build on earlier ones which are not in yet, in order. */
+  #parked: Arrival[] = []
+  #last: Promise<void> = Promise.resolve()
 
   constructor(options: DownloaderOptions) {
     this.#options = options
   }
 
   receive(data: Data): void {
-    const { exchange, peer, env, onFault } = this.#options
+    const { exchange, peer, env } = this.#options
     const byteLength = data.proof.block?.value.byteLength ?? 0
     const asked = exchange.arrived(peer, data.id, byteLength, env.now())
     if (asked === null) return
-    if (!isAnswer(data, asked)) {
-      this.#refuse(asked, byteLength)
-      return
-    }
-    background(this.#accept(asked, data, byteLength), onFault)
+    if (!isAnswer(data, asked)) this.#refuse(asked, byteLength)
+    else if (asked.assumes) this.#park({ asked, data, byteLength })
+    else this.#take({ asked, data, byteLength })
+    this.unpark()
   }
 
   /** The peer cannot answer: it is not asked for the same again until it announces it anew. */
@@ -42,31 +52,78 @@ export class Downloader {
     const { exchange, peer, env } = this.#options
     const asked = exchange.arrived(peer, id, 0, env.now())
     if (asked !== null) this.#refuse(asked, 0)
+    this.unpark()
   }
 
-  async #accept(asked: Asked, data: Data, byteLength: number): Promise<void> {
-    const { log, exchange, onSettled, onFault } = this.#options
-    let met: NeedId[] = []
+  /** Takes the answers that waited for earlier ones, as far as those are in, or given up. */
+  unpark(): void {
+    let first = this.#parked[0]
+    while (first !== undefined && !this.#options.exchange.inflight.isAhead(first.asked)) {
+      this.#parked.shift()
+      this.#take(first)
+      first = this.#parked[0]
+    }
+  }
+
+  #park(arrival: Arrival): void {
+    let at = this.#parked.length
+    while (at > 0 && this.#parked[at - 1]!.asked.id > arrival.asked.id) at--
+    this.#parked.splice(at, 0, arrival)
+  }
+
+  #take(arrival: Arrival): void {
+    this.#last = this.#accept(arrival, this.#last)
+    background(this.#last, this.#options.onFault)
+  }
+
+  async #accept(arrival: Arrival, earlier: Promise<void>): Promise<void> {
+    const { exchange, onSettled, onFault } = this.#options
+    const { asked, data, byteLength } = arrival
     try {
-      if (data.proof.fork === log.fork) await log.accept(data.proof)
+      await this.#store(arrival, earlier)
     } catch (error) {
-      met = exchange.settle(asked, byteLength)
-      onSettled(asked, null, met)
+      onSettled(asked, null, exchange.settle(asked, byteLength))
       onFault(error)
       return
     }
-    met = exchange.settle(asked, byteLength)
-    onSettled(asked, data, met)
+    onSettled(asked, data, exchange.settle(asked, byteLength))
+  }
+
+  /**
+   * Stores what an answer proves. One that builds on earlier answers may come before those are taken in, if
+   * that needed the disk; then it is tried again after them. A peer whose answers do not even fit then does
+   * not keep their order, and its questions are asked so that each answer stands alone.
+   */
+  async #store({ asked, data }: Arrival, earlier: Promise<void>): Promise<void> {
+    const { log, remote } = this.#options
+    if (data.proof.fork !== log.fork) return
+    try {
+      await log.accept(data.proof)
+    } catch (error) {
+      if (!asked.assumes || !isMisfit(error)) throw error
+      await earlier
+      try {
+        await log.accept(data.proof)
+      } catch (again) {
+        if (!isMisfit(again)) throw again
+        remote.keepsOrder = false
+      }
+    }
   }
 
   #refuse(asked: Asked, byteLength: number): void {
     const { exchange, remote, onSettled } = this.#options
     const { block, hash, upgrade } = asked.request
     if (block !== null) remote.lacks(block.index)
-    else if (hash !== null) remote.lacks(hash.nodeIndex / 2)
+    else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
     if (upgrade !== null) remote.canUpgrade = false
     onSettled(asked, null, exchange.settle(asked, byteLength))
   }
+}
+
+/** The proof ends at a node that is not known here. */
+function isMisfit(error: unknown): boolean {
+  return error instanceof ProofError && error.code === 'BAD_MESSAGE'
 }
 
 /** Whether the answer holds what was asked, and no upgrade that was not (spec replication.md section 10.1). */

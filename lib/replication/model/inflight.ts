@@ -7,6 +7,9 @@ import type { Asked, PeerId, RequestId } from './types.ts'
 interface PeerClaims {
   nextId: RequestId
   readonly asked: Map<RequestId, Asked>
+  /** Blocks that it was asked for and that are not stored yet: all, and those that somebody waits for. */
+  readonly blocks: Bitfield
+  readonly urgentBlocks: Bitfield
   /** When the peer last delivered anything, or was asked with nothing in flight. */
   progressAt: number
 }
@@ -45,7 +48,13 @@ export class Inflight {
   }
 
   addPeer(peer: PeerId, now: number): void {
-    this.#peers.set(peer, { nextId: 1, asked: new Map(), progressAt: now })
+    this.#peers.set(peer, {
+      nextId: 1,
+      asked: new Map(),
+      blocks: new Bitfield(),
+      urgentBlocks: new Bitfield(),
+      progressAt: now
+    })
   }
 
   /** The claims that the peer takes with it. */
@@ -83,6 +92,25 @@ export class Inflight {
     return total
   }
 
+  /**
+   * Blocks whose answers come before that of a new question of this priority: urgent questions are answered
+   * before others, else each in its turn.
+   */
+  underWay(peer: PeerId, priority: 0 | 1): Bitfield | null {
+    const claims = this.#peers.get(peer)
+    if (claims === undefined) return null
+    return priority === 1 ? claims.urgentBlocks : claims.blocks
+  }
+
+  /** Whether an answer that comes before this one's is not in yet. */
+  isAhead({ peer, id, priority }: Asked): boolean {
+    for (const earlier of this.questions(peer)) {
+      if (earlier.id > id) return false
+      if (earlier.priority >= priority) return true
+    }
+    return false
+  }
+
   isClaimed(index: number): boolean {
     return this.claimed.has(index)
   }
@@ -99,7 +127,11 @@ export class Inflight {
     if (claims.asked.size === 0) claims.progressAt = asked.askedAt
     claims.asked.set(asked.id, asked)
     const { block, upgrade, manifest } = asked.request
-    if (block !== null) this.#claim(block.index)
+    if (block !== null) {
+      this.#claim(block.index)
+      claims.blocks.set(block.index, true)
+      if (asked.priority === 1) claims.urgentBlocks.set(block.index, true)
+    }
     if (upgrade !== null) this.#upgrade = asked
     if (manifest) this.#manifest = asked
     if (asked.seekNeed !== null) this.#seeks.set(asked.seekNeed, asked)
@@ -151,7 +183,12 @@ export class Inflight {
 
   #release(asked: Asked): void {
     const { block } = asked.request
-    if (block !== null) this.#unclaim(block.index)
+    if (block !== null) {
+      this.#unclaim(block.index)
+      const claims = this.#peers.get(asked.peer)
+      claims?.blocks.set(block.index, false)
+      claims?.urgentBlocks.set(block.index, false)
+    }
     if (this.#upgrade === asked) this.#upgrade = null
     if (this.#manifest === asked) this.#manifest = null
     if (asked.seekNeed !== null) this.#seeks.delete(asked.seekNeed)

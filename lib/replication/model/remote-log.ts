@@ -15,6 +15,8 @@ export class RemoteLog {
   allowPush = false
   /** We store all full roots of its length, so that it can be upgraded by us and can climb to nodes we know. */
   rootsStored = false
+  /** Its answers come in the order of our questions, so that later ones may build on earlier ones. */
+  keepsOrder = true
   /** Our length as the peer last heard it; 0 while the forks differ. */
   lengthAcked = 0
   /** It has said anything at all. */

@@ -37,8 +37,10 @@ export interface Asked {
   readonly id: RequestId
   readonly peer: PeerId
   readonly request: ProofRequest
-  readonly priority: number
+  readonly priority: 0 | 1
   readonly askedAt: number
+  /** It can be checked only once the answers to earlier questions are in: see relation.ts. */
+  readonly assumes: boolean
   /** The need that a seek serves, else null. */
   readonly seekNeed: NeedId | null
 }

@@ -7,5 +7,5 @@ export function manifestRule(view: View): Candidate | null {
   const { remote, inflight } = view
   if (remote.length > 0 || inflight.manifest !== null) return null
   const request = requestBase(view)
-  return request.manifest ? { request, priority: 0, seekNeed: null } : null
+  return request.manifest ? { request, priority: 0, assumes: false, seekNeed: null } : null
 }

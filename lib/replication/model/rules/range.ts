@@ -2,14 +2,14 @@
 // share the nodes of their proofs; peers begin at different places of a range that need not be in order.
 import { MAX_SCAN } from '../../constants.ts'
 import type { RangeNeed } from '../demand.ts'
-import { blockRequest, type Candidate, findAskable, type View } from './rule.ts'
+import { blockCandidate, type Candidate, findAskable, type View } from './rule.ts'
 
 export function rangeRule(view: View): Candidate | null {
   let looked = 0
   for (const range of view.demand.ranges.values()) {
     const index = range.blocks === null ? inRange(view, range) : inList(view, range.blocks)
-    const request = index === -1 ? null : blockRequest(view, index)
-    if (request !== null) return { request, priority: 0, seekNeed: null }
+    const candidate = index === -1 ? null : blockCandidate(view, index, 0)
+    if (candidate !== null) return candidate
     if (++looked >= MAX_SCAN) return null
   }
   return null

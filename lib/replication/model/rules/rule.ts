@@ -6,7 +6,7 @@ import { emptyRequest } from '../../../merkle/proof.ts'
 import { lowestBit, maskOf } from '../../../util/bitfield.ts'
 import type { Demand } from '../demand.ts'
 import type { Inflight } from '../inflight.ts'
-import { canBeUpgraded, levelsToClimb } from '../relation.ts'
+import { canBeUpgraded, climb } from '../relation.ts'
 import type { RemoteLog } from '../remote-log.ts'
 import type { LocalLog, NeedId, PeerId } from '../types.ts'
 
@@ -25,24 +25,30 @@ export interface View {
 export interface Candidate {
   readonly request: ProofRequest
   /** 1 if a user waits for it. */
-  readonly priority: number
+  readonly priority: 0 | 1
+  readonly assumes: boolean
   readonly seekNeed: NeedId | null
 }
 
 export type Rule = (view: View) => Candidate | null
 
-/** The request for a block, or null if this peer cannot be asked for it now (spec replication.md section 8.1). */
-export function blockRequest(view: View, index: number): ProofRequest | null {
+/** The question for a block, or null if this peer cannot be asked for it now (spec replication.md section 8.1). */
+export function blockCandidate(view: View, index: number, priority: 0 | 1): Candidate | null {
   const { local, remote } = view
   if (index >= remote.length || !remote.has(index)) return null
   const base = requestBase(view)
   if (index >= local.length) {
     const upgrade = upgradePart(view)
-    return upgrade === null ? null : { ...base, block: { index, nodes: 0 }, upgrade }
+    if (upgrade === null) return null
+    const request = { ...base, block: { index, nodes: 0 }, upgrade }
+    return { request, priority, assumes: false, seekNeed: null }
   }
   const limit = climbLimit(view)
   if (limit === 0) return null
-  return { ...base, block: { index, nodes: levelsToClimb(local, index, 0, limit) } }
+  const underWay = remote.keepsOrder ? view.inflight.underWay(view.peer, priority) : null
+  const { levels, assumes } = climb(local, index, limit, underWay)
+  const request = { ...base, block: { index, nodes: levels } }
+  return { request, priority, assumes, seekNeed: null }
 }
 
 /** The request for the tree from a block's leaf up to the node of `depth` above it, with a seek in it. */

@@ -24,7 +24,7 @@ function beyond(view: View, need: SeekNeed): Candidate | null {
   if (upgrade === null) return null
   const { byteOffset, padding } = need
   const request = { ...requestBase(view), seek: { byteOffset, padding }, upgrade }
-  return { request, priority: 1, seekNeed: need.id }
+  return { request, priority: 1, assumes: false, seekNeed: need.id }
 }
 
 function within(view: View, need: SeekNeed): Candidate | null {
@@ -35,5 +35,5 @@ function within(view: View, need: SeekNeed): Candidate | null {
   if (index === -1) return null
   const depth = Math.round(Math.log2(end - start))
   const request = seekRequest(view, index, depth, { byteOffset, padding })
-  return request === null ? null : { request, priority: 1, seekNeed: need.id }
+  return request === null ? null : { request, priority: 1, assumes: false, seekNeed: need.id }
 }

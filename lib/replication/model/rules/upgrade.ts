@@ -4,5 +4,5 @@ import { type Candidate, requestBase, upgradePart, type View } from './rule.ts'
 export function upgradeRule(view: View): Candidate | null {
   const upgrade = upgradePart(view)
   if (upgrade === null) return null
-  return { request: { ...requestBase(view), upgrade }, priority: 0, seekNeed: null }
+  return { request: { ...requestBase(view), upgrade }, priority: 0, assumes: false, seekNeed: null }
 }
