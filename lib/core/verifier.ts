@@ -71,27 +71,32 @@ export interface VerifiedFork {
 export async function verifyProof(context: VerifyContext, proof: Proof): Promise<VerifiedProof> {
   const { tree } = context
   if (proof.fork !== tree.fork) return nothing(tree, true)
-  const { upgrade } = proof
-  if (upgrade !== null && upgrade.start < tree.length) return verifyStale(context, proof)
-  const rules = rulesFor(context, proof)
-  const folded = foldProof(tree, proof, context.nodes)
-  const head = upgrade === null ? null : checkHead(context.key, rules, folded, upgrade)
-  if (folded.mustMatch !== null && !(await isStored(context, folded.mustMatch))) {
+  if (isStale(tree, proof)) return verifyStale(context, proof)
+  const { verified, mustMatch } = judge(context, proof)
+  if (mustMatch !== null && !(await isStored(context, mustMatch))) {
     throw new ProofError(
       'BAD_MESSAGE',
-      `Malformed proof: it ends at node ${folded.mustMatch.nodeIndex}, which is not known here`
+      `Malformed proof: it ends at node ${mustMatch.nodeIndex}, which is not known here`
     )
   }
-  return {
-    base: tree,
-    nodes: folded.nodes,
-    unproven: folded.unproven,
-    head,
-    tree: folded.upgraded,
-    block: blockOf(proof),
-    manifest: rules?.news ?? null,
-    outdated: false
-  }
+  return verified
+}
+
+/**
+ * The same without waiting: so proofs that build on each other can be taken in within one turn.
+ * Null if nodes have to be read first.
+ * @throws ProofError as verifyProof
+ */
+export function verifyProofNow(context: VerifyContext, proof: Proof): VerifiedProof | null {
+  const { tree } = context
+  if (proof.fork !== tree.fork) return nothing(tree, true)
+  if (isStale(tree, proof)) return null
+  const { verified, mustMatch } = judge(context, proof)
+  if (mustMatch === null) return verified
+  const stored = rootIn(tree, mustMatch.nodeIndex) ?? context.nodes.peekNode(mustMatch.nodeIndex)
+  if (stored === null) return null
+  assertSame(stored, mustMatch)
+  return verified
 }
 
 /**
@@ -116,6 +121,33 @@ export function verifyForkProof(
   const manifest = rules?.news ?? null
   const { nodes, unproven } = folded
   return { tree: upgraded, head, asked, nodes, unproven, block, manifest }
+}
+
+/** An upgrade from a length that we are past. */
+function isStale(tree: Tree, { upgrade }: Proof): boolean {
+  return upgrade !== null && upgrade.start < tree.length
+}
+
+/** Everything but the comparison with what is stored. */
+function judge(
+  context: VerifyContext,
+  proof: Proof
+): { verified: VerifiedProof; mustMatch: Node | null } {
+  const { tree } = context
+  const { upgrade } = proof
+  const rules = rulesFor(context, proof)
+  const folded = foldProof(tree, proof, context.nodes)
+  const verified: VerifiedProof = {
+    base: tree,
+    nodes: folded.nodes,
+    unproven: folded.unproven,
+    head: upgrade === null ? null : checkHead(context.key, rules, folded, upgrade),
+    tree: folded.upgraded,
+    block: blockOf(proof),
+    manifest: rules?.news ?? null,
+    outdated: false
+  }
+  return { verified, mustMatch: folded.mustMatch }
 }
 
 /** The manifest to judge by, and its bytes if they are new. */
@@ -208,10 +240,14 @@ async function isStored(context: VerifyContext, node: Node): Promise<boolean> {
   const stored =
     rootIn(context.tree, node.nodeIndex) ?? (await readNode(context.nodes, node.nodeIndex))
   if (stored === null) return false
-  if (!sameHash(stored, node)) {
-    throw new ProofError('BAD_HASH', `Node ${node.nodeIndex} is known with another hash`)
-  }
+  assertSame(stored, node)
   return true
+}
+
+/** @throws ProofError BAD_HASH */
+function assertSame(stored: Node, node: Node): void {
+  if (sameHash(stored, node)) return
+  throw new ProofError('BAD_HASH', `Node ${node.nodeIndex} is known with another hash`)
 }
 
 function rootIn(tree: Tree, nodeIndex: number): Node | null {

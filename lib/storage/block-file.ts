@@ -62,6 +62,7 @@ export class BlockFile {
     const inMemory = this.#inMemory(byteOffset, byteLength)
     if (inMemory !== null) return inMemory
     if (byteLength > SYNC_READ_BYTES || !this.#file.canReadNow) return null
+    if (this.isBeyond(byteOffset + byteLength)) return null
     const bytes = new Uint8Array(byteLength)
     if (byteLength <= CACHED_BLOCK_BYTES && this.#fromPages(byteOffset, bytes)) return bytes
     this.#file.readNow(byteOffset, bytes)

@@ -1,15 +1,13 @@
 // The lock of a log's directory, without native help: a file created exclusively that names its owner. It is
 // stale only if that process is gone on this host, or it is from another boot; taking over is by renaming an
 // own file over it and reading again after a while. A lock of another host is never stale by itself.
-// Owner: LogFiles. Design: reliability.md section 14. With log-files.ts and file.ts the only users of node:fs;
-// it waits in real time, because the other contender does.
+// Owner: LogFiles. Design: reliability.md section 14. With log-files.ts and file.ts the only user of node:fs.
 //
 // Content, JSON, one line: { pid, started, boot, host, token }
 import { constants, readFileSync, renameSync } from 'node:fs'
 import { open, readFile, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Env, systemEnv } from '../env.ts'
 import { StateError } from '../errors.ts'
 import { toHex } from '../util/bytes.ts'
@@ -32,8 +30,10 @@ export class DirectoryLock {
   readonly #directory: string
   readonly #path: string
   readonly #text: string
+  readonly #env: Env
 
-  private constructor(directory: string, owner: LockOwner) {
+  private constructor(directory: string, owner: LockOwner, env: Env) {
+    this.#env = env
     this.#directory = directory
     this.#path = join(directory, 'lock')
     this.#text = `${JSON.stringify(owner)}\n`
@@ -47,13 +47,14 @@ export class DirectoryLock {
     if (held.has(directory)) throw locked(directory, `process ${process.pid} (this one)`)
     held.add(directory)
     try {
-      const lock = new DirectoryLock(directory, {
+      const owner: LockOwner = {
         pid: process.pid,
         started: startTimeOf(process.pid),
         boot: bootId(),
         host: hostname(),
         token: toHex(env.randomBytes(16))
-      })
+      }
+      const lock = new DirectoryLock(directory, owner, env)
       await lock.#acquire()
       return lock
     } catch (error) {
@@ -96,12 +97,22 @@ export class DirectoryLock {
       throw locked(this.#directory, 'another process')
     }
     renameSync(own, this.#path)
-    await sleep(LOCK_SETTLE_MS)
+    await settled(this.#env)
     const now = readIfThere(this.#path)
     if (now === this.#text) return
     const winner = now === null ? null : parseOwner(now)
     throw locked(this.#directory, winner === null ? 'another process' : `process ${winner.pid}`)
   }
+}
+
+/** The timers of Env do not keep the process alive; an open port does, so opening a log does not end it. */
+async function settled(env: Env): Promise<void> {
+  const { port1 } = new MessageChannel()
+  port1.ref()
+  await new Promise<void>((resolve) => {
+    env.setTimer(LOCK_SETTLE_MS, resolve)
+  })
+  port1.close()
 }
 
 async function createExclusively(path: string, text: string): Promise<boolean> {

@@ -93,6 +93,19 @@ function isSame(a: ModelState, b: ModelState): boolean {
 
 /** Null, or what is wrong. */
 async function judge(run: Run, images: Images, from: number, to: number): Promise<string | null> {
+  try {
+    return await judgeOpened(run, images, from, to)
+  } catch (error) {
+    return `throws: ${(error as Error).message}`
+  }
+}
+
+async function judgeOpened(
+  run: Run,
+  images: Images,
+  from: number,
+  to: number
+): Promise<string | null> {
   const disk = new RecordedDisk(images)
   const open = async (): Promise<Core> =>
     Core.open(await LogFiles.open(disk.factory), { keyPair, limits: LIMITS })
