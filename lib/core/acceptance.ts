@@ -1,7 +1,7 @@
 // Acceptance: from a proof that came in to the change it makes. Verified against the tip, so that many proofs can
 // be under way; the caller commits it only if nothing it was built on was taken back meanwhile.
 // Owner: Core. Spec log.md sections 10.7 and 11.1; design reliability.md 8 (R1, R7).
-import { endOf, isLeaf, leafOf, leftChildOf, rightChildOf, startOf } from '../merkle/flat-tree.ts'
+import { endOf, isLeaf, leftChildOf, rightChildOf, startOf } from '../merkle/flat-tree.ts'
 import { type Node, sameHash } from '../merkle/node.ts'
 import type { Proof } from '../merkle/proof.ts'
 import type { Tree } from '../merkle/tree.ts'
@@ -9,7 +9,9 @@ import type { NodeSource } from '../storage/node-source.ts'
 import { type Change, emptyChange } from './change.ts'
 import type { Manifest } from './manifest.ts'
 import { type Offsets, UNKNOWN } from './offsets.ts'
-import { verifyForkProof, verifyProof } from './verifier.ts'
+import { type VerifiedProof, verifyForkProof, verifyProof, verifyProofNow } from './verifier.ts'
+
+type AcceptedBlock = NonNullable<VerifiedProof['block']>
 
 export interface AcceptContext {
   readonly tree: Tree
@@ -28,21 +30,30 @@ export async function changeOf(context: AcceptContext, proof: Proof): Promise<Ch
   if (proof.fork > context.tree.fork && proof.upgrade?.start === 0) {
     return reorgOf(context, proof)
   }
-  const { tree, nodes, key, manifest } = context
-  const verified = await verifyProof({ tree, nodes, key, manifest }, proof)
+  const verified = await verifyProof(context, proof)
   if (verified.outdated) return null
-  const newTree = verified.tree ?? tree
-  const head =
-    verified.head === null || verified.tree === null
-      ? null
-      : { tree: verified.tree, signature: verified.head.signature }
-  const base = {
-    ...emptyChange(tree.length),
-    nodes: verified.nodes,
-    manifest: verified.manifest,
-    head
-  }
-  return withBlock(context, base, newTree, verified.block)
+  const change = changeWithout(context, verified)
+  const { block } = verified
+  if (block === null) return change
+  const tree = verified.tree ?? context.tree
+  return withBlock(change, block, await context.offsets.find(tree, block.index, change.nodes))
+}
+
+/**
+ * The same without waiting; undefined if nodes have to be read first, or it is a case for changeOf.
+ * @throws ProofError if it is false
+ */
+export function changeNow(context: AcceptContext, proof: Proof): Change | null | undefined {
+  if (proof.fork !== context.tree.fork) return undefined
+  const verified = verifyProofNow(context, proof)
+  if (verified === null) return undefined
+  if (verified.outdated) return null
+  const change = changeWithout(context, verified)
+  const { block } = verified
+  if (block === null) return change
+  const tree = verified.tree ?? context.tree
+  const byteOffset = context.offsets.findNow(tree, block.index, change.nodes)
+  return byteOffset === undefined ? undefined : withBlock(change, block, byteOffset)
 }
 
 /** Whether the change would change anything. */
@@ -62,7 +73,12 @@ async function reorgOf(context: AcceptContext, proof: Proof): Promise<Change | n
     head: { tree: fork.tree, signature: fork.head.signature },
     ancestor
   }
-  return withBlock(context, base, fork.tree, fork.block)
+  if (fork.block === null) return base
+  return withBlock(
+    base,
+    fork.block,
+    await context.offsets.find(fork.tree, fork.block.index, fork.nodes)
+  )
 }
 
 /**
@@ -95,55 +111,28 @@ async function ancestorOf(
   return Math.min(startOf(differs), context.tree.length)
 }
 
-async function withBlock(
-  context: AcceptContext,
-  change: Change,
-  tree: Tree,
-  block: { readonly index: number; readonly value: Uint8Array } | null
-): Promise<Change> {
-  if (block === null) return change
-  const { index, value } = block
-  const byteOffset = await offsetOf(context, change, tree, index)
+/** Everything but the block. */
+function changeWithout({ tree }: AcceptContext, verified: VerifiedProof): Change {
+  const head =
+    verified.head === null || verified.tree === null
+      ? null
+      : { tree: verified.tree, signature: verified.head.signature }
+  return {
+    nodes: verified.nodes,
+    manifest: verified.manifest,
+    head,
+    ancestor: tree.length,
+    presence: null,
+    blocks: null,
+    isAppend: false
+  }
+}
+
+function withBlock(change: Change, { index, value }: AcceptedBlock, byteOffset: number): Change {
   if (byteOffset === UNKNOWN) return change
   return {
     ...change,
     presence: { start: index, length: 1, present: true },
     blocks: { byteOffset, parts: [value] }
   }
-}
-
-/** From the nodes of the change first, then from those that are stored or under way. */
-async function offsetOf(
-  context: AcceptContext,
-  change: Change,
-  tree: Tree,
-  index: number
-): Promise<number> {
-  if (change.head === null && change.nodes.length === 0) return context.offsets.find(tree, index)
-  const fresh = new Map(change.nodes.map((node) => [node.nodeIndex, node]))
-  const bytesOf = async (nodeIndex: number): Promise<number> => {
-    const node = fresh.get(nodeIndex) ?? (await context.nodes.getNodes([nodeIndex]))[0]
-    return node?.byteLength ?? UNKNOWN
-  }
-  let byteOffset = 0
-  let at = -1
-  for (const root of tree.roots) {
-    if (endOf(root.nodeIndex) > index) {
-      at = root.nodeIndex
-      break
-    }
-    byteOffset += root.byteLength
-  }
-  while (at !== leafOf(index)) {
-    const left = leftChildOf(at)
-    if (index < endOf(left)) {
-      at = left
-      continue
-    }
-    const leftBytes = await bytesOf(left)
-    if (leftBytes === UNKNOWN) return UNKNOWN
-    byteOffset += leftBytes
-    at = rightChildOf(at)
-  }
-  return byteOffset
 }

@@ -60,7 +60,6 @@ export class Core extends Resource {
     this.#writer = new Writer({
       opened,
       committer: this.#committer,
-      offsets: this.#offsets,
       reader: this.#reader,
       manifest: () => this.#manifest
     })
@@ -178,6 +177,11 @@ export class Core extends Resource {
     return this.#opened.keyPair !== null && !this.readOnly
   }
 
+  /** Whether the storage can make writes outlast a power cut. */
+  get canSync(): boolean {
+    return this.#opened.files.canSync
+  }
+
   /** Why nothing may be appended; null if it may. */
   get behind(): BehindReason | null {
     return this.#opened.fence.reason
@@ -275,6 +279,12 @@ export class Core extends Resource {
   async accept(proof: Proof): Promise<Accepted> {
     this.assertOpen('log')
     return this.#writer.accept(proof)
+  }
+
+  /** Checks a proof against the key and what is known of the tree; keeps nothing. @throws ProofError */
+  async verify(proof: Proof): Promise<void> {
+    this.assertOpen('log')
+    await this.#writer.verify(proof)
   }
 
   /** Everything acknowledged so far is at level `power`. @throws StorageError WRITE_FAILED */

@@ -2,9 +2,9 @@
 // The offset of every 128th block is remembered, so that the usual look-up stays within one page of nodes.
 // Owner: Core, which calls cut when the log is cut.
 import { containsNode, endOf, leafOf, leftChildOf, rightChildOf } from '../merkle/flat-tree.ts'
+import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
 import { OFFSET_CACHE_ENTRIES, OFFSET_STEP_BLOCKS } from '../storage/constants.ts'
-import type { NodeFile } from '../storage/node-file.ts'
 
 /** A node on the way is not stored. */
 export const UNKNOWN = -1
@@ -16,12 +16,19 @@ interface Walk {
   needs: number
 }
 
+/** Where the lengths of subtrees come from: stored nodes, perhaps with those of changes under way. */
+export interface LengthSource {
+  /** -1: not stored; undefined: has to be read first. */
+  findByteLength(nodeIndex: number): number | undefined
+  getNodes(nodeIndexes: readonly number[]): Promise<(Node | null)[]>
+}
+
 export class Offsets {
-  readonly #nodes: NodeFile
+  readonly #nodes: LengthSource
   /** First block of a stretch → its byte offset. */
   readonly #known: Map<number, number> = new Map()
 
-  constructor(nodes: NodeFile) {
+  constructor(nodes: LengthSource) {
     this.#nodes = nodes
   }
 
@@ -30,14 +37,17 @@ export class Offsets {
     for (const start of this.#known.keys()) if (start > length) this.#known.delete(start)
   }
 
-  /** UNKNOWN if a node is not stored; undefined if one has to be read first. The caller has index <= tree.length. */
-  findNow(tree: Tree, index: number): number | undefined {
+  /**
+   * UNKNOWN if a node is not stored; undefined if one has to be read first. The caller has index <= tree.length.
+   * @param fresh nodes that count as stored
+   */
+  findNow(tree: Tree, index: number, fresh: readonly Node[] = []): number | undefined {
     if (index === tree.length) return tree.byteLength
     const walk = this.#begin(tree, index)
     const leaf = leafOf(index)
     while (walk.at !== leaf) {
       walk.needs = leftChildOf(walk.at)
-      const byteLength = this.#nodes.findByteLength(walk.needs)
+      const byteLength = lengthIn(fresh, walk.needs) ?? this.#nodes.findByteLength(walk.needs)
       if (byteLength === undefined) return undefined
       if (!this.#step(walk, index, byteLength)) return UNKNOWN
     }
@@ -45,13 +55,13 @@ export class Offsets {
   }
 
   /** UNKNOWN if a node is not stored. @throws StorageError READ_FAILED */
-  async find(tree: Tree, index: number): Promise<number> {
+  async find(tree: Tree, index: number, fresh: readonly Node[] = []): Promise<number> {
     if (index === tree.length) return tree.byteLength
     const walk = this.#begin(tree, index)
     const leaf = leafOf(index)
     while (walk.at !== leaf) {
       walk.needs = leftChildOf(walk.at)
-      let byteLength = this.#nodes.findByteLength(walk.needs)
+      let byteLength = lengthIn(fresh, walk.needs) ?? this.#nodes.findByteLength(walk.needs)
       if (byteLength === undefined) {
         byteLength = (await this.#nodes.getNodes([walk.needs]))[0]?.byteLength ?? UNKNOWN
       }
@@ -100,4 +110,9 @@ export class Offsets {
     this.#known.set(start, walk.byteOffset)
     return true
   }
+}
+
+function lengthIn(fresh: readonly Node[], nodeIndex: number): number | undefined {
+  for (const node of fresh) if (node.nodeIndex === nodeIndex) return node.byteLength
+  return undefined
 }

@@ -8,20 +8,19 @@ import type { Proof } from '../merkle/proof.ts'
 import type { SignedHead, Tree } from '../merkle/tree.ts'
 import type { NodeSource } from '../storage/node-source.ts'
 import { writeSecret } from '../storage/secret-file.ts'
-import { changeOf, isEmpty } from './acceptance.ts'
+import { type AcceptContext, changeNow, changeOf, isEmpty } from './acceptance.ts'
 import type { BlockReader } from './block-reader.ts'
 import { type Change, emptyChange } from './change.ts'
 import type { Committer, Durability } from './committer.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
 import { signHead } from './head-signature.ts'
 import type { Manifest } from './manifest.ts'
-import type { Offsets } from './offsets.ts'
+import { Offsets } from './offsets.ts'
 import type { Opened } from './opening.ts'
 
 export interface WriterParts {
   readonly opened: Opened
   readonly committer: Committer
-  readonly offsets: Offsets
   readonly reader: BlockReader
   /** As known now: a reader may learn it with a proof. */
   readonly manifest: () => Manifest | null
@@ -31,7 +30,10 @@ export type Accepted = 'stored' | 'already-here' | 'outdated'
 
 export class Writer {
   readonly #parts: WriterParts
+  /** Stored nodes, with those of changes under way laid over them. */
   readonly #tipNodes: NodeSource
+  readonly #tipOffsets: Offsets
+  #tipOffsetsOf = 0
   #isSettled: boolean
   #settling: Promise<void> | null = null
 
@@ -44,6 +46,11 @@ export class Writer {
       getNodes: (nodeIndexes) => this.#getTipNodes(nodeIndexes),
       peekNode: (nodeIndex) => committer.pendingNode(nodeIndex) ?? nodes.peekNode(nodeIndex)
     }
+    this.#tipOffsets = new Offsets({
+      getNodes: (nodeIndexes) => this.#getTipNodes(nodeIndexes),
+      findByteLength: (nodeIndex) =>
+        committer.pendingNode(nodeIndex)?.byteLength ?? nodes.findByteLength(nodeIndex)
+    })
   }
 
   /** Brings what recovery replayed into the files. @throws StorageError WRITE_FAILED */
@@ -122,17 +129,15 @@ export class Writer {
   async accept(proof: Proof): Promise<Accepted> {
     this.#assertChangeable()
     if (!this.#isSettled) await this.settle()
-    const { committer, offsets, opened, manifest } = this.#parts
+    const { committer, opened } = this.#parts
     const { tip, generation } = committer
-    const context = {
-      tree: tip,
-      nodes: this.#tipNodes,
-      key: opened.key,
-      manifest: manifest(),
-      offsets
+    const context = this.#acceptContext()
+    // Without waiting where that can be: then proofs that come in one turn may build on each other.
+    let change = changeNow(context, proof)
+    if (change === undefined) {
+      change = await changeOf(context, proof)
+      this.#assertChangeable()
     }
-    const change = await changeOf(context, proof)
-    this.#assertChangeable()
     if (change === null || generation !== committer.generation) return 'outdated'
     if (change.head !== null && committer.tip !== tip) return 'outdated'
     if (isEmpty(change) || this.#isKnown(change)) return 'already-here'
@@ -146,6 +151,12 @@ export class Writer {
     return 'stored'
   }
 
+  /** Checks a proof as accept does, and keeps nothing. @throws ProofError */
+  async verify(proof: Proof): Promise<void> {
+    const context = this.#acceptContext()
+    if (changeNow(context, proof) === undefined) await changeOf(context, proof)
+  }
+
   async resume(trust: 'local' | 'peers'): Promise<void> {
     const { fence, files, keyPair } = this.#parts.opened
     this.#assertWritable()
@@ -155,6 +166,21 @@ export class Writer {
     if (trust === 'local') await this.truncate(length, null)
     if (keyPair !== null && files.secret.byteLength > 0) {
       await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
+    }
+  }
+
+  #acceptContext(): AcceptContext {
+    const { committer, opened, manifest } = this.#parts
+    if (committer.generation !== this.#tipOffsetsOf) {
+      this.#tipOffsets.cut(0)
+      this.#tipOffsetsOf = committer.generation
+    }
+    return {
+      tree: committer.tip,
+      nodes: this.#tipNodes,
+      key: opened.key,
+      manifest: manifest(),
+      offsets: this.#tipOffsets
     }
   }
 
