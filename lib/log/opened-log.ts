@@ -56,8 +56,8 @@ export class OpenedLog {
       {
         onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
         onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
-        onDownload: (peer, block) => events.emit('download', transferOf(peer, block)),
-        onUpload: (peer, block) => events.emit('upload', transferOf(peer, block)),
+        onDownload: (peer, block) => this.#tell('download', peer, block),
+        onUpload: (peer, block) => this.#tell('upload', peer, block),
         onFault: (peer, error) => events.emit('fault', error, info(peer))
       },
       env
@@ -86,6 +86,17 @@ export class OpenedLog {
     return this.#closing
   }
 
+  /** For every block that passes: costs nothing unless somebody listens. */
+  #tell(event: 'download' | 'upload', peer: Peer, { index, value, nodes }: ProvenBlock): void {
+    if (this.events.listenerCount(event) === 0) return
+    this.events.emit(event, {
+      index,
+      byteLength: value.byteLength,
+      uncles: nodes.length,
+      peer: peerInfo(peer)
+    })
+  }
+
   #cut(length: number, ancestor: number): void {
     for (const snapshot of this.#snapshots) snapshot.cut(ancestor)
     this.events.emit('truncate', length, ancestor)
@@ -98,8 +109,4 @@ export class OpenedLog {
     await this.core.close()
     this.events.emit('close')
   }
-}
-
-function transferOf(peer: Peer, { index, value, nodes }: ProvenBlock): Transfer {
-  return { index, byteLength: value.byteLength, uncles: nodes.length, peer: peerInfo(peer) }
 }

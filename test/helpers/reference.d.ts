@@ -77,3 +77,50 @@ declare module 'protomux' {
   // biome-ignore lint/style/noDefaultExport: the package is CommonJS
   export default Protomux
 }
+
+declare module 'hypercore' {
+  import type { Duplex } from 'node:stream'
+
+  class Hypercore {
+    constructor(storage: unknown, key?: Uint8Array | object | null, options?: object)
+    readonly key: Uint8Array
+    readonly discoveryKey: Uint8Array
+    readonly length: number
+    readonly byteLength: number
+    readonly contiguousLength: number
+    readonly fork: number
+    readonly writable: boolean
+    readonly keyPair: { publicKey: Uint8Array; secretKey: Uint8Array } | null
+    readonly peers: readonly { remoteLength: number; remoteContiguousLength: number }[]
+    ready(): Promise<void>
+    close(): Promise<void>
+    append(
+      blocks: Uint8Array | readonly Uint8Array[]
+    ): Promise<{ length: number; byteLength: number }>
+    get(index: number, options?: { wait?: boolean; timeout?: number }): Promise<Uint8Array | null>
+    has(start: number, end?: number): Promise<boolean>
+    update(options?: { wait?: boolean; force?: boolean }): Promise<boolean>
+    seek(byteOffset: number, options?: { wait?: boolean }): Promise<[number, number] | null>
+    treeHash(length?: number): Promise<Uint8Array>
+    truncate(length: number): Promise<void>
+    clear(start: number, end?: number): Promise<unknown>
+    download(range?: {
+      start?: number
+      end?: number
+      blocks?: readonly number[]
+      linear?: boolean
+    }): { done(): Promise<unknown>; destroy(): void }
+    replicate(target: boolean | object): Duplex
+    on(event: string, listener: (...args: never[]) => void): this
+    once(event: string, listener: (...args: never[]) => void): this
+    off(event: string, listener: (...args: never[]) => void): this
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hypercore
+}
+
+declare module 'hypercore10' {
+  import Hypercore from 'hypercore'
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hypercore
+}

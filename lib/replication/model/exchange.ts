@@ -26,7 +26,8 @@ const URGENT_SHARE = 8
 
 interface PeerEntry {
   readonly remote: RemoteLog
-  readonly spread: number
+  /** What the rules see of this peer; `now` is set before each look. */
+  readonly view: View
   /** It let questions expire and has said nothing since: it is not asked until it does. */
   stalled: boolean
 }
@@ -60,11 +61,17 @@ export class Exchange {
   addPeer(now: number): { id: PeerId; remote: RemoteLog } {
     const id = this.#nextPeer++
     const remote = new RemoteLog()
-    this.#peers.set(id, {
+    const view: View = {
+      local: this.#local,
+      peer: id,
       remote,
+      demand: this.demand,
+      inflight: this.inflight,
+      now,
       spread: this.#peers.size === 0 ? 0 : this.#random(),
-      stalled: false
-    })
+      random: this.#random
+    }
+    this.#peers.set(id, { remote, view, stalled: false })
     this.inflight.addPeer(id, now)
     this.#interest.addPeer(id)
     return { id, remote }
@@ -98,21 +105,14 @@ export class Exchange {
     const entry = this.#peers.get(peer)
     if (entry === undefined || entry.stalled || this.paused) return null
     if (!this.#mayAsk(entry.remote)) return null
-    const view: View = {
-      local: this.#local,
-      peer,
-      remote: entry.remote,
-      demand: this.demand,
-      inflight: this.inflight,
-      now,
-      spread: entry.spread,
-      random: this.#random
-    }
-    const candidate = this.#candidate(view)
+    entry.view.now = now
+    const candidate = this.#candidate(entry.view)
     if (candidate === null) return null
-    const asked = this.inflight.add({ ...candidate, peer, askedAt: now })
-    if (candidate.request.block !== null) this.demand.passOver(candidate.request.block.index)
-    return asked
+    const { request } = candidate
+    if (request.block !== null && candidate.priority === 1) {
+      this.demand.passOver(request.block.index)
+    }
+    return this.inflight.add(candidate, peer, now)
   }
 
   nextInterest(peer: PeerId): InterestStep | null {

@@ -1,6 +1,7 @@
 // Inflight: claims. A claim lives until its block is in the local log, not until its answer is in:
 // asked → verifying → gone. Arrival frees the peer's window; the block stays claimed, so that nobody is
 // asked for what is being stored. A peer that leaves takes its asked claims with it, not its verifying ones.
+import { assert } from '../../util/assert.ts'
 import { Bitfield } from '../../util/bitfield.ts'
 import type { Asked, PeerId, RequestId } from './types.ts'
 
@@ -120,11 +121,13 @@ export class Inflight {
   }
 
   /** Notes a question and gives it its id. */
-  add(question: Omit<Asked, 'id'>): Asked {
-    const claims = this.#peers.get(question.peer)
-    if (claims === undefined) throw new Error('A question to a peer that is gone')
-    const asked: Asked = { ...question, id: claims.nextId++ }
-    if (claims.asked.size === 0) claims.progressAt = asked.askedAt
+  add(question: Omit<Asked, 'id' | 'peer' | 'askedAt'>, peer: PeerId, now: number): Asked {
+    const claims = this.#peers.get(peer)
+    assert(claims !== undefined, 'only peers that are here are asked')
+    const { request, priority, assumes, seekNeed } = question
+    const id = claims.nextId++
+    const asked: Asked = { id, peer, request, priority, askedAt: now, assumes, seekNeed }
+    if (claims.asked.size === 0) claims.progressAt = now
     claims.asked.set(asked.id, asked)
     const { block, upgrade, manifest } = asked.request
     if (block !== null) {

@@ -2,7 +2,6 @@
 
 import { leafOf } from '../../../merkle/flat-tree.ts'
 import type { ProofRequest } from '../../../merkle/proof.ts'
-import { emptyRequest } from '../../../merkle/proof.ts'
 import { lowestBit, maskOf } from '../../../util/bitfield.ts'
 import type { Demand } from '../demand.ts'
 import type { Inflight } from '../inflight.ts'
@@ -16,7 +15,7 @@ export interface View {
   readonly remote: RemoteLog
   readonly demand: Demand
   readonly inflight: Inflight
-  readonly now: number
+  now: number
   /** A number in [0, 1), the same for this peer as long as it lives: spreads peers over a range. */
   readonly spread: number
   random(): number
@@ -36,18 +35,17 @@ export type Rule = (view: View) => Candidate | null
 export function blockCandidate(view: View, index: number, priority: 0 | 1): Candidate | null {
   const { local, remote } = view
   if (index >= remote.length || !remote.has(index)) return null
-  const base = requestBase(view)
   if (index >= local.length) {
     const upgrade = upgradePart(view)
     if (upgrade === null) return null
-    const request = { ...base, block: { index, nodes: 0 }, upgrade }
+    const request = makeRequest(view, { block: { index, nodes: 0 }, upgrade })
     return { request, priority, assumes: false, seekNeed: null }
   }
   const limit = climbLimit(view)
   if (limit === 0) return null
   const underWay = remote.keepsOrder ? view.inflight.underWay(view.peer, priority) : null
   const { levels, assumes } = climb(local, index, limit, underWay)
-  const request = { ...base, block: { index, nodes: levels } }
+  const request = makeRequest(view, { block: { index, nodes: levels } })
   return { request, priority, assumes, seekNeed: null }
 }
 
@@ -59,16 +57,16 @@ export function seekRequest(
   seek: { byteOffset: number; padding: number }
 ): ProofRequest | null {
   if (climbLimit(view) === 0) return null
-  return { ...requestBase(view), hash: { nodeIndex: leafOf(index), nodes: depth }, seek }
+  return makeRequest(view, { hash: { nodeIndex: leafOf(index), nodes: depth }, seek })
 }
 
-/** A request for nothing yet, with the manifest asked for if we lack it. */
-export function requestBase({ local, remote }: View): ProofRequest {
-  return {
-    ...emptyRequest,
-    fork: local.fork,
-    manifest: !local.hasManifest && remote.hasManifest
-  }
+/** A request with these parts, and with the manifest if we lack it. */
+export function makeRequest(
+  { local, remote }: View,
+  { block = null, hash = null, seek = null, upgrade = null }: Partial<ProofRequest>
+): ProofRequest {
+  const manifest = !local.hasManifest && remote.hasManifest
+  return { fork: local.fork, manifest, block, hash, seek, upgrade }
 }
 
 /** From our length to the peer's, if that may be asked: only one upgrade is in flight per log. */

@@ -4,7 +4,7 @@ import type { SeekNeed } from '../demand.ts'
 import {
   type Candidate,
   findAskable,
-  requestBase,
+  makeRequest,
   seekRequest,
   upgradePart,
   type View
@@ -23,7 +23,7 @@ function beyond(view: View, need: SeekNeed): Candidate | null {
   const upgrade = upgradePart(view)
   if (upgrade === null) return null
   const { byteOffset, padding } = need
-  const request = { ...requestBase(view), seek: { byteOffset, padding }, upgrade }
+  const request = makeRequest(view, { seek: { byteOffset, padding }, upgrade })
   return { request, priority: 1, assumes: false, seekNeed: need.id }
 }
 
