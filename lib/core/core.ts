@@ -161,6 +161,11 @@ export class Core extends Resource {
     return makeProof(context, request)
   }
 
+  /** The bytes of a proven block are not needed any more. */
+  release(block: Uint8Array): void {
+    this.#state.blocks.release(block)
+  }
+
   onChange(listener: (change: CoreChange) => void): Unsubscribe {
     return this.#events.on('published', listener)
   }

@@ -9,6 +9,17 @@ const SCRATCH_BODY_BYTES = 4096
 const MAX_HEAD_BYTES = 128
 
 const scratch = new Uint8Array(MAX_HEAD_BYTES + SCRATCH_BODY_BYTES)
+/** Views of the scratch from its begin, by length: making one costs as much as hashing some hundred bytes. */
+const scratchViews: (Uint8Array | undefined)[] = []
+
+function scratchOf(byteLength: number): Uint8Array {
+  let view = scratchViews[byteLength]
+  if (view === undefined) {
+    view = scratch.subarray(0, byteLength)
+    scratchViews[byteLength] = view
+  }
+  return view
+}
 
 /** BLAKE2b-256, keyed if a key (16 to 64 bytes) is given. The result has a buffer of its own. */
 export function hash(input: Uint8Array, key?: Uint8Array): Uint8Array {
@@ -39,7 +50,7 @@ export function hashHeaded(output: Uint8Array, head: Uint8Array, body: Uint8Arra
   }
   scratch.set(head)
   scratch.set(body, head.byteLength)
-  sodium.crypto_generichash(output, scratch.subarray(0, head.byteLength + body.byteLength))
+  sodium.crypto_generichash(output, scratchOf(head.byteLength + body.byteLength))
 }
 
 /**
@@ -55,10 +66,16 @@ export function hashMany(
   let start = 0
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i]!
-    const head = heads.subarray(start, start + headBytes)
     const body = bodies === null ? undefined : bodies[i]
-    if (body === undefined) sodium.crypto_generichash(output, head)
-    else hashHeaded(output, head, body)
+    if (body === undefined || body.byteLength > SCRATCH_BODY_BYTES) {
+      const head = heads.subarray(start, start + headBytes)
+      if (body === undefined) sodium.crypto_generichash(output, head)
+      else sodium.crypto_generichash_batch(output, [head, body])
+    } else {
+      for (let at = 0; at < headBytes; at++) scratch[at] = heads[start + at]!
+      scratch.set(body, headBytes)
+      sodium.crypto_generichash(output, scratchOf(headBytes + body.byteLength))
+    }
     start += headBytes
   }
 }

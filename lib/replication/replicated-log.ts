@@ -41,6 +41,8 @@ export interface ReplicatedLog {
   canUpgradeFrom(length: number): Promise<boolean>
   /** The answer, or null if it cannot be made: another fork, a block that is not held, a request that does not fit. */
   prove(request: ProofRequest): Promise<Proof | null>
+  /** The bytes of a proven block have been sent and are not looked at any more. */
+  release(block: Uint8Array): void
   /** @throws ProofError if the proof is false; StorageError if it cannot be kept */
   accept(proof: Proof): Promise<Accepted>
   onChange(listener: (change: LogChange) => void): Unsubscribe

@@ -2,8 +2,9 @@
 // inside oplog entries stay in memory until a checkpoint has written them (`dirty`, then `frozen`), and are
 // looked up there first. It does not know which bytes are held nor whether they are right: the reader hashes.
 // Owner: the core's state. Design: reliability.md sections 4.2, 5.4 and 5.6.
+import { BufferPool } from '../util/buffer-pool.ts'
 import { copyOf } from '../util/bytes.ts'
-import { BLOCK_PAGE_BYTES, CACHED_BLOCK_BYTES, SYNC_READ_BYTES } from './constants.ts'
+import { BLOCK_PAGE_BYTES, CACHED_BLOCK_BYTES, POOL_BYTES, SYNC_READ_BYTES } from './constants.ts'
 import type { File } from './file.ts'
 import { type PageCache, PagedFile } from './page-cache.ts'
 
@@ -20,6 +21,7 @@ export class BlockFile {
   #frozen: Piece[] = []
   /** The page that was wanted last and not cached. */
   #lastMissed = -2
+  readonly #buffers: BufferPool = new BufferPool(POOL_BYTES, CACHED_BLOCK_BYTES)
 
   constructor(file: File, cache: PageCache) {
     this.#file = file
@@ -63,10 +65,15 @@ export class BlockFile {
     if (inMemory !== null) return inMemory
     if (byteLength > SYNC_READ_BYTES || !this.#file.canReadNow) return null
     if (this.isBeyond(byteOffset + byteLength)) return null
-    const bytes = new Uint8Array(byteLength)
+    const bytes = this.#buffers.take(byteLength)
     if (byteLength <= CACHED_BLOCK_BYTES && this.#fromPages(byteOffset, bytes)) return bytes
     this.#file.readNow(byteOffset, bytes)
     return bytes
+  }
+
+  /** Bytes that were read here and that nobody looks at any more: their buffer may be used again. */
+  release(bytes: Uint8Array): void {
+    this.#buffers.give(bytes)
   }
 
   /** Whether the file ends before that byte. */

@@ -30,8 +30,13 @@ export const NODE_PAGE_BYTES: number = 256 * NODE_BYTES
 export const BLOCK_PAGE_BYTES: number = 16 * 1024
 /** Blocks up to here are read through cached pages, longer ones directly. */
 export const CACHED_BLOCK_BYTES: number = 4 * 1024
-/** Reads up to here may be done synchronously: cheaper than a hop to the thread pool and back. */
-export const SYNC_READ_BYTES: number = 16 * 1024
+/**
+ * Reads up to here are done synchronously: what is in the system's page cache is copied faster than a hop to
+ * the thread pool and back takes (bench: copy-64k-tcp).
+ */
+export const SYNC_READ_BYTES: number = 64 * 1024
+/** Buffers of read blocks that are kept to be used again. */
+export const POOL_BYTES: number = 4 * 1024 * 1024
 /** Writes up to here may be done synchronously at level `process`. */
 export const SYNC_WRITE_BYTES: number = 128 * 1024
 /** Clean presence pages that are kept next to the changed ones. */

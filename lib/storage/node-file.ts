@@ -7,10 +7,11 @@
 // Example, node 2 over 7 bytes with a hash of 32 × ab, at byte 96:
 //   0700000000000000 abab…ab df0756b3 00000000
 
+import { HASH_BYTES } from '../crypto/hash.ts'
 import { depthOf, endOf, leafOf, parentOf } from '../merkle/flat-tree.ts'
+import { HashSlab } from '../merkle/hash-slab.ts'
 import type { Node } from '../merkle/node.ts'
-import { copyOf } from '../util/bytes.ts'
-import { readUint64, writeUint64 } from '../util/codec.ts'
+import { readUint32, readUint64, writeUint64 } from '../util/codec.ts'
 import { checksum } from './checksum.ts'
 import { NODE_BYTES, NODE_PAGE_BYTES } from './constants.ts'
 import type { File } from './file.ts'
@@ -61,10 +62,12 @@ export class NodeFile implements NodeSource {
 
   async getNodes(nodeIndexes: readonly number[]): Promise<(Node | null)[]> {
     const nodes: (Node | null)[] = []
+    const slab = new HashSlab(nodeIndexes.length)
     for (const nodeIndex of nodeIndexes) {
-      let node = this.find(nodeIndex)
+      let node = this.#findInto(nodeIndex, slab)
       if (node === undefined) {
-        node = this.#fromPage(await this.#pages.load(pageOf(nodeIndex)), nodeIndex)
+        const page = await this.#pages.load(pageOf(nodeIndex))
+        node = this.#fromPage(page, nodeIndex, slab.take())
       }
       nodes.push(node)
     }
@@ -77,10 +80,7 @@ export class NodeFile implements NodeSource {
 
   /** undefined: its page has to be loaded first. */
   find(nodeIndex: number): Node | null | undefined {
-    const changed = this.#changed(nodeIndex)
-    if (changed !== undefined) return changed
-    const page = this.#pages.getNow(pageOf(nodeIndex))
-    return page === null ? undefined : this.#fromPage(page, nodeIndex)
+    return this.#findInto(nodeIndex, null)
   }
 
   /** The byteLength of a node without making the Node; -1: absent; undefined as for find. */
@@ -180,14 +180,22 @@ export class NodeFile implements NodeSource {
     return (nodeIndex + 1) * NODE_BYTES > this.#pages.file.byteLength ? null : undefined
   }
 
-  #fromPage(page: Page, nodeIndex: number): Node | null {
+  /** As find; a hash from a page is put into the slab's bytes, if there is one. */
+  #findInto(nodeIndex: number, slab: HashSlab | null): Node | null | undefined {
+    const changed = this.#changed(nodeIndex)
+    if (changed !== undefined) return changed
+    const page = this.#pages.getNow(pageOf(nodeIndex))
+    if (page === null) return undefined
+    return this.#fromPage(page, nodeIndex, slab === null ? new Uint8Array(HASH_BYTES) : slab.take())
+  }
+
+  /** The hash is copied: a page changes under whoever holds a view of it. */
+  #fromPage(page: Page, nodeIndex: number, hash: Uint8Array): Node | null {
     const offset = (nodeIndex % NODES_PER_PAGE) * NODE_BYTES
     if (!this.#isSound(page, nodeIndex, offset)) return null
-    return {
-      nodeIndex,
-      byteLength: readUint64(page.bytes, offset),
-      hash: copyOf(page.bytes.subarray(offset + 8, offset + CRC_OFFSET))
-    }
+    const start = offset + CRC_OFFSET - HASH_BYTES
+    for (let at = 0; at < HASH_BYTES; at++) hash[at] = page.bytes[start + at]!
+    return { nodeIndex, byteLength: readUint64(page.bytes, offset), hash }
   }
 
   /** Checked once per record and time its page is read. */
@@ -195,10 +203,9 @@ export class NodeFile implements NodeSource {
     const slot = nodeIndex % NODES_PER_PAGE
     const bit = 1 << (slot & 7)
     if ((page.checked[slot >>> 3]! & bit) !== 0) return true
-    const record = page.bytes.subarray(offset, offset + NODE_BYTES)
-    const stored = readUint32(record, CRC_OFFSET)
-    if (stored === 0 && isZero(record)) return false
-    if (stored !== recordChecksum(nodeIndex, record)) {
+    const stored = readUint32(page.bytes, offset + CRC_OFFSET)
+    if (stored === 0 && isZero(page.bytes.subarray(offset, offset + NODE_BYTES))) return false
+    if (stored !== recordChecksum(nodeIndex, page.bytes, offset)) {
       this.#onDamage(nodeIndex * NODE_BYTES)
       return false
     }
@@ -208,16 +215,17 @@ export class NodeFile implements NodeSource {
 
   #patch(page: Page, nodeIndex: number, node: Node | null): void {
     const slot = nodeIndex % NODES_PER_PAGE
-    const record = page.bytes.subarray(slot * NODE_BYTES, (slot + 1) * NODE_BYTES)
+    const { bytes } = page
+    const offset = slot * NODE_BYTES
     if (node === null) {
-      record.fill(0)
+      bytes.fill(0, offset, offset + NODE_BYTES)
       page.checked[slot >>> 3]! &= ~(1 << (slot & 7))
       return
     }
-    writeUint64(record, 0, node.byteLength)
-    record.set(node.hash, 8)
-    writeUint32(record, CRC_OFFSET, recordChecksum(nodeIndex, record))
-    writeUint32(record, CRC_OFFSET + 4, 0)
+    writeUint64(bytes, offset, node.byteLength)
+    bytes.set(node.hash, offset + 8)
+    writeUint32(bytes, offset + CRC_OFFSET, recordChecksum(nodeIndex, bytes, offset))
+    writeUint32(bytes, offset + CRC_OFFSET + 4, 0)
     page.checked[slot >>> 3]! |= 1 << (slot & 7)
   }
 
@@ -233,9 +241,10 @@ export class NodeFile implements NodeSource {
 
 const scratch = new Uint8Array(NODE_BYTES)
 
-function recordChecksum(nodeIndex: number, record: Uint8Array): number {
+/** Over a copy: views and a second call would cost more. */
+function recordChecksum(nodeIndex: number, bytes: Uint8Array, offset: number): number {
   writeUint64(scratch, 0, nodeIndex)
-  scratch.set(record.subarray(0, CRC_OFFSET), 8)
+  for (let at = 0; at < CRC_OFFSET; at++) scratch[8 + at] = bytes[offset + at]!
   return checksum(scratch)
 }
 
@@ -245,16 +254,6 @@ function emptyLayer(): Layer {
 
 function pageOf(nodeIndex: number): number {
   return Math.floor(nodeIndex / NODES_PER_PAGE)
-}
-
-function readUint32(bytes: Uint8Array, offset: number): number {
-  return (
-    (bytes[offset]! |
-      (bytes[offset + 1]! << 8) |
-      (bytes[offset + 2]! << 16) |
-      (bytes[offset + 3]! << 24)) >>>
-    0
-  )
 }
 
 function writeUint32(bytes: Uint8Array, offset: number, value: number): void {

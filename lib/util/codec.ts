@@ -2,7 +2,6 @@
 // The one user of compact-encoding. Decoders bound every count and length before they allocate.
 import * as compact from 'compact-encoding'
 import { LogwoodError, ProtocolError } from '../errors.ts'
-import { viewOf } from './bytes.ts'
 
 /** A cursor over bytes: reading and writing happen at `start`, never at or past `end`. */
 export interface CodecState {
@@ -182,17 +181,33 @@ function takeBytes(state: CodecState, byteLength: number): Uint8Array {
 
 /** Writes a little-endian u64 (at most 2^53 - 1) into fixed layouts. */
 export function writeUint64(bytes: Uint8Array, offset: number, value: number): void {
-  const view = viewOf(bytes)
-  view.setUint32(offset, value % 0x100000000, true)
-  view.setUint32(offset + 4, Math.floor(value / 0x100000000), true)
+  const high = Math.floor(value / 0x100000000)
+  bytes[offset] = value
+  bytes[offset + 1] = value >>> 8
+  bytes[offset + 2] = value >>> 16
+  bytes[offset + 3] = value >>> 24
+  bytes[offset + 4] = high
+  bytes[offset + 5] = high >>> 8
+  bytes[offset + 6] = high >>> 16
+  bytes[offset + 7] = high >>> 24
+}
+
+/** Reads a little-endian u32. The caller knows that four bytes are there. */
+export function readUint32(bytes: Uint8Array, offset: number): number {
+  return (
+    (bytes[offset]! |
+      (bytes[offset + 1]! << 8) |
+      (bytes[offset + 2]! << 16) |
+      (bytes[offset + 3]! << 24)) >>>
+    0
+  )
 }
 
 /** Reads a little-endian u64; a value above 2^53 - 1 comes out as Infinity, which no check accepts. */
 export function readUint64(bytes: Uint8Array, offset: number): number {
-  const view = viewOf(bytes)
-  const high = view.getUint32(offset + 4, true)
+  const high = readUint32(bytes, offset + 4)
   if (high > 0x1fffff) return Number.POSITIVE_INFINITY
-  return high * 0x100000000 + view.getUint32(offset, true)
+  return high * 0x100000000 + readUint32(bytes, offset)
 }
 
 const unsized = new Uint8Array(0)

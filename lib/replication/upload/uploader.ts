@@ -139,9 +139,11 @@ export class Uploader {
   }
 
   #sendProof(id: number, proof: Proof): void {
-    const { send, onUpload } = this.#options
+    const { send, log, onUpload } = this.#options
     send.data({ id, proof })
-    if (proof.block !== null) onUpload(proof.block)
+    if (proof.block === null) return
+    onUpload(proof.block)
+    log.release(proof.block.value)
   }
 
   /** Says the answers that are made, in order. */
