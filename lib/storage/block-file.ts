@@ -7,6 +7,7 @@ import { copyOf } from '../util/bytes.ts'
 import { BLOCK_PAGE_BYTES, CACHED_BLOCK_BYTES, POOL_BYTES, SYNC_READ_BYTES } from './constants.ts'
 import type { File } from './file.ts'
 import { type PageCache, PagedFile } from './page-cache.ts'
+import { ScatteredWrites } from './scattered-writes.ts'
 
 interface Piece {
   readonly byteOffset: number
@@ -105,19 +106,22 @@ export class BlockFile {
 
   /** Writes what was frozen, unsynced. @throws StorageError */
   async flush(): Promise<void> {
+    const writes = new ScatteredWrites(this.#file)
     let run: Uint8Array[] = []
     let runStart = 0
     let runEnd = -1
     for (const { byteOffset, bytes } of this.#frozen) {
       if (byteOffset !== runEnd) {
-        await this.#write(runStart, run)
+        await writes.write(runStart, run)
+        this.#pages.drop(runStart, runEnd - runStart)
         run = []
         runStart = byteOffset
       }
       run.push(bytes)
       runEnd = byteOffset + bytes.byteLength
     }
-    await this.#write(runStart, run)
+    await writes.write(runStart, run)
+    this.#pages.drop(runStart, runEnd - runStart)
   }
 
   /** What was frozen is on the disk. */

@@ -39,6 +39,9 @@ export const SYNC_READ_BYTES: number = 64 * 1024
 export const POOL_BYTES: number = 4 * 1024 * 1024
 /** Writes up to here may be done synchronously at level `process`. */
 export const SYNC_WRITE_BYTES: number = 128 * 1024
+/** Pieces of a checkpoint up to here are written at once, so many of them before the event loop gets its turn. */
+export const SCATTERED_WRITE_BYTES: number = 16 * 1024
+export const SCATTERED_WRITES_PER_TURN = 64
 /** Clean presence pages that are kept next to the changed ones. */
 export const SPARE_PRESENCE_PAGES = 16
 /** A remembered byte offset per so many blocks: those under one page of nodes. */

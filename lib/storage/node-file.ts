@@ -17,6 +17,7 @@ import { NODE_BYTES, NODE_PAGE_BYTES } from './constants.ts'
 import type { File } from './file.ts'
 import type { NodeSource } from './node-source.ts'
 import { isZero, type Page, type PageCache, PagedFile } from './page-cache.ts'
+import { ScatteredWrites } from './scattered-writes.ts'
 
 const NODES_PER_PAGE = NODE_PAGE_BYTES / NODE_BYTES
 const CRC_OFFSET = 40
@@ -113,6 +114,7 @@ export class NodeFile implements NodeSource {
     if (layer === null) return
     await this.#wipe(layer.wipedFrom)
     const nodeIndexes = Float64Array.from(layer.nodes.keys()).sort()
+    const writes = new ScatteredWrites(this.#pages.file)
     let run: Uint8Array[] = []
     let runStart = 0
     let runEnd = 0
@@ -129,7 +131,7 @@ export class NodeFile implements NodeSource {
       const start = first * NODE_BYTES
       const end = (last + 1) * NODE_BYTES
       if (start !== runEnd) {
-        await this.#pages.file.writeAll(runStart, run)
+        await writes.write(runStart, run)
         run = []
         runStart = start
       }
@@ -138,7 +140,7 @@ export class NodeFile implements NodeSource {
       )
       runEnd = end
     }
-    await this.#pages.file.writeAll(runStart, run)
+    await writes.write(runStart, run)
   }
 
   /** What was frozen is on the disk. */
