@@ -21,7 +21,7 @@ export const MAX_WINDOW_REQUESTS: number = 1024
 /** Assumed while the log's average is not known. */
 export const ASSUMED_BLOCK_BYTES: number = 64 * 1024
 /** Blocks that arrived and are not stored yet, per log: bounds memory while the disk is slow. */
-export const MAX_VERIFYING_BLOCKS: number = 1024
+export const MAX_VERIFYING_BLOCKS: number = 4096
 export const MAX_VERIFYING_BYTES: number = 32 * 1024 * 1024
 /** A claim ends when its peer has delivered nothing at all for so long; then others are asked. */
 export const REQUEST_TIMEOUT_MS: number = 10_000

@@ -161,6 +161,8 @@ export class Peer implements PeerSender {
 
   onData(message: Data): void {
     this.#downloader.receive(message)
+    // Its window has room again, though the block is not stored yet.
+    this.#context.onDirty(this)
   }
 
   onNoData(message: NoData): void {
