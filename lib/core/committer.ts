@@ -54,7 +54,7 @@ export class Committer {
   constructor(parts: CommitterParts, isClean: boolean) {
     this.#parts = parts
     this.#tip = parts.state.tree
-    this.#outside = new OutsideRule(parts.state.tree.byteLength)
+    this.#outside = new OutsideRule(parts.state.tree)
     this.#checkpoint = new Checkpoint(parts, {
       syncOplog: () => this.#sync(),
       onFailedSync: (error) => this.#fail(error)
@@ -193,7 +193,7 @@ export class Committer {
     const sizes: number[] = []
     for (let i = 0; i < count; i++) {
       const job = this.#queue[i]!
-      const large = blockBytes > limits.inlineLimitBytes
+      const large = blockBytes > limits.inlineLimitBytes || this.#isCheapOutside(job)
       const outside = large && this.#outside.allows(job.change)
       if (!outside && job.blockBytes > limits.inlineLimitBytes) break
       const body = new ChangeBody(job.change, job.blockBytes, outside)
@@ -203,6 +203,15 @@ export class Committer {
       this.#outside.note(job.change)
     }
     return bodies
+  }
+
+  /**
+   * A fetched block that waits for no sync is written once only. If it should be lost with the power while its
+   * entry is not, recovery counts it as absent and it is fetched again; an append must not be lost in part.
+   */
+  #isCheapOutside({ change, level, blockBytes }: Job): boolean {
+    if (change.isAppend || change.head !== null || level === 'power') return false
+    return blockBytes >= this.#parts.limits.fetchedInlineBytes
   }
 
   #groupCount(): number {
@@ -268,7 +277,7 @@ export class Committer {
     if (!synced && !this.#outside.hasFreed) return
     await this.#sync()
     if (this.#outside.hasFreed) await state.blocks.trim(state.tree.byteLength)
-    this.#outside.reset(state.tree.byteLength)
+    this.#outside.reset(state.tree)
   }
 
   #apply(job: Job, body: ChangeBody, seq: number): void {

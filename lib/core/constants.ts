@@ -17,6 +17,8 @@ export interface CoreLimits {
   readonly halfBytes: number
   /** Block bytes per group up to which they go inside the oplog; above it straight to `blocks`. */
   readonly inlineLimitBytes: number
+  /** Fetched blocks from this length on go straight to `blocks`, if they wait for no sync. */
+  readonly fetchedInlineBytes: number
   /** What one write and sync may serve. */
   readonly groupBytes: number
   readonly groupChanges: number
@@ -33,6 +35,7 @@ export interface CoreLimits {
 export const defaultLimits: CoreLimits = {
   halfBytes: 1024 * 1024,
   inlineLimitBytes: 256 * 1024,
+  fetchedInlineBytes: 16 * 1024,
   groupBytes: 4 * 1024 * 1024,
   groupChanges: 1024,
   checkpointShare: 0.5,

@@ -1,15 +1,19 @@
 // OutsideRule: may the bytes of a change be written straight to `blocks`, before its entry is durable? Only into
 // ranges that no durable state refers to. A range that was freed since the half was started counts as referred
 // to until the next half is started and its header synced. Owner: Committer. Design: reliability.md section 5.4.
+import type { Tree } from '../merkle/tree.ts'
 import type { Change } from './change.ts'
 
 export class OutsideRule {
   #hasFreed = false
   /** One past the last byte that anything since the half's header referred to. */
   #referredEnd: number
+  /** Of the log as the changes noted so far leave it; too large at the most, which only makes us careful. */
+  #length: number
 
-  constructor(byteLength: number) {
-    this.#referredEnd = byteLength
+  constructor(tree: Tree) {
+    this.#referredEnd = tree.byteLength
+    this.#length = tree.length
   }
 
   /** Whether anything was cut or cleared since the half was started. */
@@ -27,15 +31,16 @@ export class OutsideRule {
     if (change.presence?.present === false) this.#hasFreed = true
     const { head, ancestor } = change
     if (head === null) return
-    // An append keeps everything; any other head below the end it knows may have cut.
-    if (!change.isAppend && ancestor < head.tree.length) this.#hasFreed = true
+    if (ancestor < this.#length) this.#hasFreed = true
+    this.#length = Math.max(this.#length, head.tree.length)
     if (head.tree.byteLength < this.#referredEnd) this.#hasFreed = true
     this.#referredEnd = Math.max(this.#referredEnd, head.tree.byteLength)
   }
 
   /** Another half was started with a synced header. */
-  reset(byteLength: number): void {
+  reset(tree: Tree): void {
     this.#hasFreed = false
-    this.#referredEnd = byteLength
+    this.#referredEnd = tree.byteLength
+    this.#length = tree.length
   }
 }

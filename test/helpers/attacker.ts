@@ -55,6 +55,7 @@ export class Attacker {
   readonly opened: Deferred<Handshake> = deferred()
   /** The channel is closed, or the connection gone. */
   readonly closed: Deferred<void> = deferred()
+  readonly #opening: Deferred<void> = deferred()
   readonly #options: AttackOptions
   readonly #log: Log
   #waiting: { kind: Kind; resolve: (value: unknown) => void }[] = []
@@ -67,6 +68,8 @@ export class Attacker {
     this.#options = options
     this.opened.promise.catch(() => {})
     this.mux.onClose = () => this.closed.resolve()
+    // Without this the victim's own open would be rejected before the test gets to opening.
+    this.mux.pair({ protocol: PROTOCOL, id: log.discoveryKey }, () => this.#opening.promise)
   }
 
   get channel(): Channel {
@@ -103,6 +106,7 @@ export class Attacker {
       onOpen: (handshake) => this.opened.resolve(handshake),
       onClose: () => this.closed.resolve()
     })
+    this.#opening.resolve()
   }
 
   send(kind: Kind, value: unknown): boolean {
@@ -189,11 +193,12 @@ export async function connectAttacker(
   options: AttackOptions = {}
 ): Promise<Attacker> {
   const { inner, outer } = createRawPair()
-  log.replicateOver(inner, { isInitiator: false })
+  const victim = log.replicateOver(inner, { isInitiator: false })
   const stream = new SecretStream({ isInitiator: true, raw: outer as unknown as RawDuplex })
   const attacker = new Attacker(stream, log, options)
   t.teardown(() => stream.destroy())
-  await stream.opened
+  await Promise.all([stream.opened, victim.opened])
+  await turns(1)
   return attacker
 }
 

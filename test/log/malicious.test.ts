@@ -19,7 +19,7 @@ import {
   until
 } from '../helpers/replication.ts'
 
-const TIMEOUT = { timeout: 20_000 }
+const TIMEOUT = { timeout: 8_000 }
 const LENGTH = 64
 
 interface Scene {
@@ -31,6 +31,9 @@ interface Scene {
 }
 
 async function scene(t: Assertions, env: Env = systemEnv): Promise<Scene> {
+  // The library's timers do not keep a process alive.
+  const alive = setInterval(() => {}, 1_000)
+  t.teardown(() => clearInterval(alive))
   const writer = await openLog(t)
   const blocks = randomBlocks(seededRandom(21), LENGTH, 200).map((block) =>
     block.byteLength === 0 ? fromUtf8('x') : block

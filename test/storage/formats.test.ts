@@ -73,7 +73,7 @@ test('node record', async (t) => {
   t.is(toHex(record), `0700000000000000${'ab'.repeat(32)}df0756b300000000`)
   const again = open()
   t.alike(await again.getNodes([2, 0, 4]), [
-    { nodeIndex: 2, byteLength: 7, hash: Buffer.from(filled(32, 0xab)) },
+    { nodeIndex: 2, byteLength: 7, hash: filled(32, 0xab) },
     null,
     null
   ])
