@@ -1,6 +1,6 @@
 // Input of append: bytes of stdin or of a file, cut into blocks. Never keeps more than one block that is not whole.
 import { createReadStream } from 'node:fs'
-import { ArgumentError } from '../index.ts'
+import { AbortError, ArgumentError } from '../index.ts'
 
 /** The log's own limit, known here so that endless input without a newline ends before it fills the memory. */
 export const MAX_BLOCK_BYTES: number = 15 * 1024 * 1024
@@ -10,7 +10,7 @@ const READ_BYTES = 1024 * 1024
 
 type Chunks = AsyncIterable<Uint8Array>
 
-/** Ends early when the signal fires. */
+/** @throws AbortError ABORTED when the signal fires: what has no end yet is not a block */
 export async function* stdinChunks(signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
   const stop = (): void => {
     process.stdin.destroy()
@@ -18,11 +18,10 @@ export async function* stdinChunks(signal: AbortSignal): AsyncGenerator<Uint8Arr
   signal.addEventListener('abort', stop, { once: true })
   try {
     for await (const chunk of process.stdin) yield chunk as Uint8Array
-  } catch (error) {
-    if (!signal.aborted) throw error
   } finally {
     signal.removeEventListener('abort', stop)
   }
+  if (signal.aborted) throw new AbortError('ABORTED', 'Interrupted')
 }
 
 export function fileChunks(path: string): Chunks {

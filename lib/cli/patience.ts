@@ -39,10 +39,10 @@ export class Patience implements Disposable {
     this.#controller.abort(reason)
   }
 
-  /** The outcome; once patience has ended, a rejection with its reason instead of the one it led to. */
-  async await<T>(promise: Promise<T>): Promise<T> {
+  /** The outcome of a call with the signal; once patience has ended, its reason instead of what that led to. */
+  async until<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await promise
+      return await call(this.signal)
     } catch (error) {
       throw this.signal.aborted ? this.signal.reason : error
     }

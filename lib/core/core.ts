@@ -109,10 +109,6 @@ export class Core extends Resource {
     return this.length
   }
 
-  get signedHead(): SignedHead {
-    return { ...this.#published.tree.head(), signature: this.#published.signature }
-  }
-
   has(index: number): boolean {
     return index < this.length && this.holds(index)
   }
@@ -211,6 +207,13 @@ export class Core extends Resource {
   /** Whether the block is held, also if that is not synced yet. */
   holds(index: number): boolean {
     return this.#state.holds(index)
+  }
+
+  /** Whether all blocks of [start, end) are held, also those that are not synced yet. */
+  holdsAll(start: number, end: number): boolean {
+    if (end > this.tree.length) return false
+    const { contiguousLength, presence } = this.#state
+    return presence.findBlock(Math.max(start, contiguousLength), end, false) === -1
   }
 
   /** The block if that takes no waiting; null says nothing. */

@@ -1,16 +1,13 @@
 // Log: what users hold: one session of an append-only log. Reads that may wait for peers are called get; read
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
-import { Core } from '../core/core.ts'
-import { systemEnv } from '../env.ts'
+import type { Core } from '../core/core.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
-import type { StorageFactory } from '../storage/file.ts'
-import { LogFiles } from '../storage/log-files.ts'
-import { memoryStorage } from '../storage/memory-storage.ts'
 import { throwIfAborted } from '../util/abort.ts'
+import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import { Resource } from '../util/resource.ts'
@@ -24,18 +21,19 @@ import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type LogEvents, OpenedLog } from './opened-log.ts'
-import { checkDurability, checkLogOptions, keyOf, type LogOptions } from './options.ts'
+import { checkDurability, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import {
   type AppendOptions,
   checkGetOptions,
   type GetOptions,
+  infoOf,
   type LogInfo,
   type SessionOptions,
   type SessionParts,
-  Snapshot,
-  signalOf
+  Snapshot
 } from './session.ts'
+import { waitForBlock, waitForByte } from './waiting.ts'
 
 const APPEND_OPTIONS = ['durability', 'signal']
 const SESSION_OPTIONS = ['encoding']
@@ -54,27 +52,23 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   /**
-   * Opens a log, or makes a new one.
+   * Opens a log, or makes a new one. The encoding decides what its values are.
    * @param location a directory; a function that gives the random-access-storage of a file name; null: memory
    * @throws StorageError NOT_FOUND, CORRUPT, WRONG_KEY, FORMAT_TOO_NEW, READ_FAILED; StateError LOCKED;
    *   ArgumentError
    */
-  static async open<T = Uint8Array>(
-    location: string | StorageFactory | null,
-    options: LogOptions<T> = {}
-  ): Promise<Log<T>> {
-    checkLogOptions(options)
-    const { key, encoding, durability, ...rest } = options
-    const codec = encodingOf(encoding)
-    const files = await LogFiles.open(location ?? memoryStorage(), rest)
-    const env = options.env ?? systemEnv
-    const core = await Core.open(files, {
-      ...rest,
-      env,
-      ...(key === undefined ? {} : { key: keyOf(key) }),
-      ...(durability === undefined ? {} : { durability })
-    })
-    return new Log<T>(new OpenedLog(core, env), { encoding: codec, snapshot: null })
+  static open(
+    location: Location,
+    options: LogOptions<string> & { encoding: 'utf-8' }
+  ): Promise<Log<string>>
+  static open<T>(
+    location: Location,
+    options: LogOptions<T> & { encoding: 'json' | Codec<T> }
+  ): Promise<Log<T>>
+  static open(location: Location, options?: LogOptions<Uint8Array>): Promise<Log<Uint8Array>>
+  static async open<T>(location: Location, options: LogOptions<T> = {}): Promise<Log<T>> {
+    const encoding = encodingOf(options.encoding)
+    return new Log<T>(await OpenedLog.open(location, options), { encoding, snapshot: null })
   }
 
   /** 32 bytes: what readers need. */
@@ -173,11 +167,7 @@ export class Log<T = Uint8Array> extends Resource {
     checkInteger(end, start, 'has: end')
     this.assertOpen('log')
     if (end > this.length) return false
-    const synced = Math.min(end, this.#core.length)
-    for (let index = Math.max(start, synced); index < end; index++) {
-      if (!this.#core.holds(index)) return false
-    }
-    return this.#core.findBlock(start, synced, false) === -1
+    return this.#core.holdsAll(start, end)
   }
 
   /**
@@ -191,28 +181,8 @@ export class Log<T = Uint8Array> extends Resource {
   ): Promise<{ index: number; byteOffset: number } | null> {
     checkInteger(byteOffset, 0, 'seek: byteOffset')
     checkGetOptions(options, 'seek')
-    const signal = signalOf(options)
-    let blocksBefore = Number.POSITIVE_INFINITY
-    for (;;) {
-      this.assertOpen('log')
-      const result = await this.#core.seek(byteOffset)
-      if (result.kind === 'found') return result.position
-      if (options.wait === false) return null
-      if (result.kind === 'beyond') {
-        if (!(await this.#opened.replicator.update(signal))) return null
-        continue
-      }
-      const { start, end } = result
-      // Lengths that a proof of hashes only claims are not kept; the block itself settles them.
-      const stuck = end - start >= blocksBefore
-      blocksBefore = end - start
-      await this.#opened.replicator.need(
-        stuck
-          ? { kind: 'block', index: start }
-          : { kind: 'seek', byteOffset, padding: 0, start, end },
-        signal
-      )
-    }
+    this.assertOpen('log')
+    return await waitForByte(this.#opened, byteOffset, options)
   }
 
   /**
@@ -286,23 +256,21 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   /** Another handle on the same log, perhaps with another encoding. The log closes with its last session. */
-  session<U = T>(options: SessionOptions<U> = {}): Log<U> {
-    this.assertOpen('log')
-    checkOptions(options, SESSION_OPTIONS, 'session')
-    return new Log<U>(this.#opened, {
-      encoding: this.#encodingFor(options),
-      snapshot: this.#snapshot
-    })
+  session(options: { encoding: 'binary' }): Log<Uint8Array>
+  session(options: { encoding: 'utf-8' }): Log<string>
+  session<U>(options: { encoding: 'json' | Codec<U> }): Log<U>
+  session(options?: Record<string, never>): Log<T>
+  session<U>(options: SessionOptions<U> = {}): Log<U> {
+    return this.#derive('session', options, this.#snapshot)
   }
 
   /** A session that stays at the present length, whatever is appended. */
-  snapshot<U = T>(options: SessionOptions<U> = {}): Log<U> {
-    this.assertOpen('log')
-    checkOptions(options, SESSION_OPTIONS, 'snapshot')
-    return new Log<U>(this.#opened, {
-      encoding: this.#encodingFor(options),
-      snapshot: this.#snapshot ?? new Snapshot(this.#core.tree)
-    })
+  snapshot(options: { encoding: 'binary' }): Log<Uint8Array>
+  snapshot(options: { encoding: 'utf-8' }): Log<string>
+  snapshot<U>(options: { encoding: 'json' | Codec<U> }): Log<U>
+  snapshot(options?: Record<string, never>): Log<T>
+  snapshot<U>(options: SessionOptions<U> = {}): Log<U> {
+    return this.#derive('snapshot', options, this.#snapshot ?? new Snapshot(this.#core.tree))
   }
 
   /**
@@ -345,23 +313,11 @@ export class Log<T = Uint8Array> extends Resource {
 
   /** A description of the log as it is now. */
   info(): LogInfo {
-    const core = this.#core
-    return {
-      key: core.key,
-      discoveryKey: core.discoveryKey,
-      length: this.length,
-      byteLength: this.byteLength,
-      fork: this.fork,
-      contiguousLength: this.contiguousLength,
-      durableLength: core.durableLength,
-      writable: this.writable,
-      canSync: core.canSync,
-      peers: this.peers.length
-    }
+    return infoOf(this, this.#core.canSync)
   }
 
   protected override onClose(): Promise<void> {
-    return this.#opened.release()
+    return this.#opened.release(this.#snapshot)
   }
 
   get #core(): Core {
@@ -375,23 +331,20 @@ export class Log<T = Uint8Array> extends Resource {
     this.#snapshot?.check(index)
     const now = this.#core.readNow(index)
     if (now !== null) return now
-    const signal = signalOf(options)
-    throwIfAborted(signal)
-    for (;;) {
-      const block = await this.#core.read(index)
-      if (block !== null || options.wait === false) return block
-      this.assertOpen('log')
-      await this.#opened.replicator.need({ kind: 'block', index }, signal)
-    }
+    return await waitForBlock(this.#opened, index, options)
   }
 
   #assertNoSnapshot(): void {
     if (this.#snapshot !== null) throw new StateError('NOT_WRITABLE', 'A snapshot is read only')
   }
 
-  #encodingFor<U>({ encoding }: SessionOptions<U>): Encoding<U> {
-    return encoding === undefined
-      ? (this.#encoding as unknown as Encoding<U>)
-      : encodingOf(encoding)
+  #derive<U>(call: string, options: SessionOptions<U>, snapshot: Snapshot | null): Log<U> {
+    this.assertOpen('log')
+    checkOptions(options, SESSION_OPTIONS, call)
+    const encoding =
+      options.encoding === undefined
+        ? (this.#encoding as unknown as Encoding<U>)
+        : encodingOf(options.encoding)
+    return new Log<U>(this.#opened, { encoding, snapshot })
   }
 }

@@ -1,12 +1,15 @@
 // OpenedLog: what the sessions of one log share: its core, its replicator, its connections, and a count of the
 // sessions. Closes with the last of them.
-import type { Core } from '../core/core.ts'
-import type { Env } from '../env.ts'
+import { Core } from '../core/core.ts'
+import { type Env, systemEnv } from '../env.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Peer } from '../replication/peer.ts'
 import { Replicator } from '../replication/replicator.ts'
+import { LogFiles } from '../storage/log-files.ts'
+import { memoryStorage } from '../storage/memory-storage.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Connections } from './connections.ts'
+import { checkLogOptions, keyOf, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import type { Snapshot } from './session.ts'
 
@@ -42,11 +45,12 @@ export class OpenedLog {
   readonly connections: Connections
   readonly events: Emitter<LogEvents> = new Emitter()
   readonly #unsubscribe: Unsubscribe
-  readonly #snapshots: Set<Snapshot> = new Set()
+  /** Each with the number of its sessions. */
+  readonly #snapshots: Map<Snapshot, number> = new Map()
   #sessions = 0
   #closing: Promise<void> | null = null
 
-  constructor(core: Core, env: Env) {
+  private constructor(core: Core, env: Env) {
     this.core = core
     this.env = env
     const { events } = this
@@ -72,18 +76,39 @@ export class OpenedLog {
     })
   }
 
+  /** @throws as Log.open */
+  static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
+    checkLogOptions(options)
+    const { key, encoding: _, durability, env = systemEnv, ...rest } = options
+    const coreOptions = {
+      ...rest,
+      env,
+      ...(key === undefined ? {} : { key: keyOf(key) }),
+      ...(durability === undefined ? {} : { durability })
+    }
+    const files = await LogFiles.open(location ?? memoryStorage(), { ...rest, env })
+    return new OpenedLog(await Core.open(files, coreOptions), env)
+  }
+
   /** One more session shares this log, perhaps as it was at some moment. */
   acquire(snapshot: Snapshot | null): void {
     this.#sessions++
-    if (snapshot !== null) this.#snapshots.add(snapshot)
+    if (snapshot !== null) this.#count(snapshot, 1)
   }
 
   /** One session less; the last one closes all. */
-  release(): Promise<void> {
+  release(snapshot: Snapshot | null): Promise<void> {
     this.#sessions--
+    if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  #count(snapshot: Snapshot, step: 1 | -1): void {
+    const sessions = (this.#snapshots.get(snapshot) ?? 0) + step
+    if (sessions === 0) this.#snapshots.delete(snapshot)
+    else this.#snapshots.set(snapshot, sessions)
   }
 
   /** For every block that passes: costs nothing unless somebody listens. */
@@ -98,7 +123,7 @@ export class OpenedLog {
   }
 
   #cut(length: number, ancestor: number): void {
-    for (const snapshot of this.#snapshots) snapshot.cut(ancestor)
+    for (const snapshot of this.#snapshots.keys()) snapshot.cut(ancestor)
     this.events.emit('truncate', length, ancestor)
   }
 

@@ -5,9 +5,13 @@ import type { Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Env } from '../env.ts'
 import { ArgumentError } from '../errors.ts'
+import type { StorageFactory } from '../storage/file.ts'
 import type { Codec } from '../util/codec.ts'
 import { checkBytes, checkOptions } from '../util/options.ts'
 import type { EncodingName } from './encoding.ts'
+
+/** A directory, the maker of the files' storages, or memory. */
+export type Location = string | StorageFactory | null
 
 export interface LogOptions<T> {
   /** Another's log (or one's own, to be sure): 32 bytes, or their text. */

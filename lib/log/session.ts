@@ -44,6 +44,26 @@ export interface LogInfo {
   readonly peers: number
 }
 
+/** What info() tells, taken from the log as it is now. */
+export function infoOf(
+  log: Omit<LogInfo, 'canSync' | 'peers'> & { readonly peers: readonly unknown[] },
+  canSync: boolean
+): LogInfo {
+  const { key, discoveryKey, length, byteLength, fork, contiguousLength, durableLength } = log
+  return {
+    key,
+    discoveryKey,
+    length,
+    byteLength,
+    fork,
+    contiguousLength,
+    durableLength,
+    writable: log.writable,
+    canSync,
+    peers: log.peers.length
+  }
+}
+
 /** A log as it was: blocks below sharedLength are still those of then. */
 export class Snapshot {
   readonly fork: number

@@ -34,19 +34,22 @@ async function append({ args, output, signal }: Context): Promise<number> {
   if (!log.writable) throw new StateError('NOT_WRITABLE', 'This directory cannot sign for the log')
   const before = log.length
   const pending: Promise<unknown>[] = []
-  for await (const blocks of input(files, blockBytes, signal)) {
-    const appended = log.append(blocks)
-    appended.catch(() => {})
-    pending.push(appended)
-    if (pending.length >= MAX_APPENDS) await pending.shift()
+  try {
+    for await (const blocks of input(files, blockBytes, signal)) {
+      const appended = log.append(blocks)
+      appended.catch(() => {})
+      pending.push(appended)
+      if (pending.length >= MAX_APPENDS) await pending.shift()
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
   await Promise.all(pending)
+  const count = log.length - before
   if (signal.aborted) {
-    const kept = log.length - before
-    throw new AbortError('ABORTED', `Interrupted; ${kept} blocks were appended`)
+    throw new AbortError('ABORTED', `Interrupted; appended so far: ${count} blocks`)
   }
   const { length, byteLength } = log
-  const count = length - before
   await output.result(`appended ${count} blocks: length ${length}, ${byteLength} bytes`, {
     appended: count,
     length,

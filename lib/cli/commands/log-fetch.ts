@@ -1,13 +1,6 @@
 // logwood fetch: copies a log, or a part of it, from a peer's address into a directory.
 import { connect, type Socket } from 'node:net'
-import {
-  AbortError,
-  keyToText,
-  Log,
-  type LogwoodError,
-  StorageError,
-  UnavailableError
-} from '../../index.ts'
+import { keyToText, Log, type LogwoodError, StorageError, UnavailableError } from '../../index.ts'
 import { type BlockRange, isRange, parseKey, parseRange, UsageError } from '../arguments.ts'
 import { type Command, type Context, EXIT_OK } from '../command.ts'
 import type { Output } from '../output.ts'
@@ -65,15 +58,11 @@ interface Work {
 
 async function copy(log: Log, socket: Socket, work: Work): Promise<number> {
   const { range, patience, output } = work
-  const left = (cause?: unknown): void =>
-    patience.end(new UnavailableError('NOT_AVAILABLE', 'The peer left before all was here', cause))
-  socket.once('error', left)
-  socket.once('close', () => left())
   // There is one peer: what goes wrong with it, or with our disk, is the end.
   log.on('fault', (error) => patience.end(error as LogwoodError))
   const stream = log.replicateOver(socket, { isInitiator: true })
-  stream.opened.catch(left)
-  await patience.await(log.update({ signal: patience.signal }))
+  stream.opened.catch((error: unknown) => patience.end(hasLeft(error)))
+  await patience.until((signal) => log.update({ signal }))
   if (log.peers.length === 0 && !isHere(log, range)) {
     throw new UnavailableError('NOT_AVAILABLE', 'The peer does not have this log')
   }
@@ -90,8 +79,8 @@ async function copy(log: Log, socket: Socket, work: Work): Promise<number> {
     if (index >= start && index < end) output.progress('fetched', fetched, missing)
   })
   if (wanted > 0) {
-    const options = { start, end: start + wanted, signal: patience.signal }
-    await patience.await(log.download(options).done())
+    const blocks = { start, end: start + wanted }
+    await patience.until((signal) => log.download({ ...blocks, signal }).done())
   }
   if (end > log.length) {
     const message = `The log ends at ${log.length}: not all of ${start}..${end} exists`
@@ -151,20 +140,28 @@ function countMissing(log: Log, start: number, end: number): number {
   return count
 }
 
+/** From now on, and until it has ended, patience ends with the connection. */
 async function connectTo(address: TcpAddress, patience: Patience): Promise<Socket> {
   const socket = connect(address)
   socket.setNoDelay(true)
-  const connected = new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve)
-    socket.once('error', (error) => {
-      const message = `Cannot connect to ${formatTcpAddress(address)}`
-      reject(new UnavailableError('NOT_AVAILABLE', message, error))
+  const connected = (): Promise<void> =>
+    new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve)
+      socket.once('error', (error) => {
+        const message = `Cannot connect to ${formatTcpAddress(address)}`
+        reject(new UnavailableError('NOT_AVAILABLE', message, error))
+      })
+      patience.signal.addEventListener('abort', () => {
+        socket.destroy()
+        reject(patience.signal.reason as LogwoodError)
+      })
     })
-    patience.signal.addEventListener('abort', () => {
-      socket.destroy()
-      reject(new AbortError('ABORTED', 'The call was aborted'))
-    })
-  })
-  await patience.await(connected)
+  await patience.until(connected)
+  socket.on('error', (error) => patience.end(hasLeft(error)))
+  socket.on('close', () => patience.end(hasLeft()))
   return socket
+}
+
+function hasLeft(cause?: unknown): LogwoodError {
+  return new UnavailableError('NOT_AVAILABLE', 'The peer left before all was here', cause)
 }

@@ -1,0 +1,52 @@
+// The reads that may wait for peers: a block, or the place of a byte. Each looks at what is here, and as long as
+// that does not do, says what it needs and waits for it.
+
+import type { Position } from '../merkle/seek.ts'
+import { throwIfAborted } from '../util/abort.ts'
+import type { OpenedLog } from './opened-log.ts'
+import { type GetOptions, signalOf } from './session.ts'
+
+/** The block's bytes; null only if it is not here and options forbid to wait. */
+export async function waitForBlock(
+  { core, replicator }: OpenedLog,
+  index: number,
+  options: GetOptions
+): Promise<Uint8Array | null> {
+  const signal = signalOf(options)
+  throwIfAborted(signal)
+  for (;;) {
+    const block = await core.read(index)
+    if (block !== null || options.wait === false) return block
+    await replicator.need({ kind: 'block', index }, signal)
+  }
+}
+
+/** The place of a byte; null past the end of what anybody knows, or if options forbid to wait. */
+export async function waitForByte(
+  { core, replicator }: OpenedLog,
+  byteOffset: number,
+  options: GetOptions
+): Promise<Position | null> {
+  const signal = signalOf(options)
+  throwIfAborted(signal)
+  let blocksBefore = Number.POSITIVE_INFINITY
+  for (;;) {
+    const result = await core.seek(byteOffset)
+    if (result.kind === 'found') return result.position
+    if (options.wait === false) return null
+    if (result.kind === 'beyond') {
+      if (!(await replicator.update(signal))) return null
+      continue
+    }
+    const { start, end } = result
+    // Lengths that a proof of hashes only claims are not kept; the block itself settles them.
+    const stuck = end - start >= blocksBefore
+    blocksBefore = end - start
+    await replicator.need(
+      stuck
+        ? { kind: 'block', index: start }
+        : { kind: 'seek', byteOffset, padding: 0, start, end },
+      signal
+    )
+  }
+}
