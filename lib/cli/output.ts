@@ -12,7 +12,7 @@ export class Output {
   readonly #stdout: NodeJS.WriteStream
   readonly #stderr: NodeJS.WriteStream
   #fault: NodeJS.ErrnoException | null = null
-  #tenth = -1
+  #step = -1
   #isInLine = false
 
   constructor(
@@ -44,20 +44,17 @@ export class Output {
     await this.#write(`${text}\n`)
   }
 
-  /** In place on a terminal, a line for each tenth elsewhere, nothing beside JSON. */
+  /** In place on a terminal at each percent, a line for each tenth elsewhere, nothing beside JSON. */
   progress(what: string, count: number, total: number): void {
     if (this.isJson || total === 0) return
     const percent = Math.floor((count / total) * 100)
     const line = `${what} ${count} of ${total} (${percent} %)`
-    if (this.#stderr.isTTY) {
-      this.#isInLine = true
-      this.#stderr.write(`\r${line}\u001b[K`)
-      return
-    }
-    const tenth = Math.floor(percent / 10)
-    if (tenth <= this.#tenth) return
-    this.#tenth = tenth
-    this.#stderr.write(`${line}\n`)
+    const { isTTY } = this.#stderr
+    const step = isTTY ? percent : Math.floor(percent / 10)
+    if (step <= this.#step) return
+    this.#step = step
+    this.#isInLine = isTTY
+    this.#stderr.write(isTTY ? `\r${line}\u001b[K` : `${line}\n`)
   }
 
   /** What a person may like to know, and a program need not. */

@@ -1,6 +1,8 @@
 // The reads that may wait for peers: a block, or the place of a byte. Each looks at what is here, and as long as
 // that does not do, says what it needs and waits for it.
 
+import type { Core } from '../core/core.ts'
+import { StorageError } from '../errors.ts'
 import type { Position } from '../merkle/seek.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { OpenedLog } from './opened-log.ts'
@@ -15,9 +17,23 @@ export async function waitForBlock(
   const signal = signalOf(options)
   throwIfAborted(signal)
   for (;;) {
-    const block = await core.read(index)
+    const block = await readOrFetch(core, index, options.wait !== false && replicator.isConnected)
     if (block !== null || options.wait === false) return block
     await replicator.need({ kind: 'block', index }, signal)
+  }
+}
+
+/** A damaged block counts as absent where it can be fetched again (reliability.md section 6.2). */
+async function readOrFetch(
+  core: Core,
+  index: number,
+  mayFetch: boolean
+): Promise<Uint8Array | null> {
+  try {
+    return await core.read(index)
+  } catch (error) {
+    if (mayFetch && error instanceof StorageError && error.code === 'CORRUPT') return null
+    throw error
   }
 }
 

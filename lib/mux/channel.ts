@@ -84,9 +84,11 @@ export class Channel {
     return this.#state === 'closed'
   }
 
-  /** False: the connection is full, onDrain follows. */
+  /** False: the connection is full. Asking is as good as sending: onDrain follows. */
   get drained(): boolean {
-    return !this.#owner.outbox.isFull
+    const { isFull } = this.#owner.outbox
+    if (isFull) this.#hasToldFull = true
+    return !isFull
   }
 
   /** Bytes of the whole connection that have not left. */

@@ -71,6 +71,11 @@ export class Replicator {
     return this.#peers.values()
   }
 
+  /** Whether there is a connection over which something may come. */
+  get isConnected(): boolean {
+    return this.#attachments.size > 0
+  }
+
   /** Replicates over this connection, now and whenever the other side opens the log on it. Idempotent. */
   attach(mux: Mux): void {
     if (this.#closed || this.#attachments.has(mux)) return

@@ -179,6 +179,6 @@ test('SIGINT while append waits for stdin keeps what was appended', async (t) =>
   }
   child.kill('SIGINT')
   const { code, stderr } = await ended
-  t.alike([code, stderr], [2, 'logwood: ABORTED Interrupted; 1 blocks were appended\n'])
+  t.alike([code, stderr], [2, 'logwood: ABORTED Interrupted; appended so far: 1 blocks\n'])
   t.is((await line.run(['cat', 'a'])).stdout, 'kept')
 })

@@ -19,6 +19,8 @@ export type Version = '11' | '10'
 /** Either implementation. */
 export type AnyLog = Log<Uint8Array> | Hypercore
 
+type BinaryOptions = Omit<LogOptions<Uint8Array>, 'encoding'>
+
 export const VERSIONS: readonly Version[] = ['11', '10']
 
 export interface Connection {
@@ -30,12 +32,12 @@ export interface Connection {
 }
 
 /** A log in memory, or at a location; closed at the end of the test. */
-export async function openLog<T = Uint8Array>(
+export async function openLog(
   t: Assertions,
-  options: LogOptions<T> = {},
+  options: BinaryOptions = {},
   location: string | StorageFactory | null = null
-): Promise<Log<T>> {
-  const log = await Log.open<T>(location, options)
+): Promise<Log<Uint8Array>> {
+  const log = await Log.open(location, options)
   t.teardown(() => log.close(), { order: 1 })
   return log
 }

@@ -373,11 +373,10 @@ test('M30 ranges and bitfields for 2^53 blocks', TIMEOUT, async (t) => {
   const want = reader.download()
   attacker.send('want', { start: 0, length: max, any: false })
   attacker.send('want', { start: 2 ** 52, length: 2 ** 52, any: true })
-  await turns()
-  const tookMs = systemEnv.now() - start
-  t.ok(tookMs < 4_000, `no stall: ${Math.round(tookMs)} ms`)
   await assertSound(t, now)
   await want.done()
+  const tookMs = systemEnv.now() - start
+  t.ok(tookMs < 4_000, `no stall: ${Math.round(tookMs)} ms`)
 })
 
 test('M31 announces all, says noData to everything', TIMEOUT, async (t) => {

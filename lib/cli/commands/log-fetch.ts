@@ -130,8 +130,9 @@ function keyAndRange(words: readonly string[]): { key: Uint8Array | null; range:
   }
 }
 
+/** Without an end, only a peer knows what there is. */
 function isHere(log: Log, { start, end }: BlockRange): boolean {
-  return log.length > 0 && log.has(start, end ?? Math.max(start, log.length))
+  return end !== null && log.has(start, end)
 }
 
 function countMissing(log: Log, start: number, end: number): number {

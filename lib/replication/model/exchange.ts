@@ -23,6 +23,8 @@ import type { Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.t
 
 /** Part of the window that ranges leave free for blocks that somebody waits for. */
 const URGENT_SHARE = 8
+/** Ranges are asked on only when this part of the window is free again: many questions leave together. */
+const REFILL_SHARE = 4
 
 interface PeerEntry {
   readonly remote: RemoteLog
@@ -30,6 +32,8 @@ interface PeerEntry {
   readonly view: View
   /** It let questions expire and has said nothing since: it is not asked until it does. */
   stalled: boolean
+  /** Questions for ranges are being asked, until the window is full. */
+  refilling: boolean
 }
 
 /** What changed in the local log: the part of a published change that the model looks at. */
@@ -71,7 +75,7 @@ export class Exchange {
       spread: this.#peers.size === 0 ? 0 : this.#random(),
       random: this.#random
     }
-    this.#peers.set(id, { remote, view, stalled: false })
+    this.#peers.set(id, { remote, view, stalled: false, refilling: true })
     this.inflight.addPeer(id, now)
     this.#interest.addPeer(id)
     return { id, remote }
@@ -106,7 +110,7 @@ export class Exchange {
     if (entry === undefined || entry.stalled || this.paused) return null
     if (!this.#mayAsk(entry.remote)) return null
     entry.view.now = now
-    const candidate = this.#candidate(entry.view)
+    const candidate = this.#candidate(entry)
     if (candidate === null) return null
     const { request } = candidate
     if (request.block !== null && candidate.priority === 1) {
@@ -202,14 +206,17 @@ export class Exchange {
     )
   }
 
-  #candidate(view: View): Candidate | null {
+  #candidate(entry: PeerEntry): Candidate | null {
+    const { view } = entry
     const window = this.window()
     const asked = this.inflight.askedOf(view.peer)
     if (asked >= window) return null
     const urgent = firstOf(urgentRules, view)
     if (urgent !== null) return urgent
-    if (asked >= window - Math.ceil(window / URGENT_SHARE)) return null
-    return firstOf(patientRules, view)
+    const most = window - Math.ceil(window / URGENT_SHARE)
+    if (asked >= most) entry.refilling = false
+    else if (asked <= most - Math.ceil(window / REFILL_SHARE)) entry.refilling = true
+    return entry.refilling ? firstOf(patientRules, view) : null
   }
 
   #isIdle(asked: Asked): boolean {

@@ -1,0 +1,92 @@
+// The names that lib/index.ts exports, one by one: whoever widens the public face has to do it here too. Read from
+// the emitted declarations, which are what a consumer's compiler sees.
+import { readFileSync } from 'node:fs'
+import { test } from 'brittle'
+import * as api from '../lib/index.ts'
+
+const VALUES = [
+  'AbortError',
+  'ArgumentError',
+  'ConflictError',
+  'Log',
+  'LogwoodError',
+  'Mux',
+  'ProofError',
+  'ProtocolError',
+  'SecretStream',
+  'StateError',
+  'StorageError',
+  'UnavailableError',
+  'createKeyPair',
+  'discoveryKeyOf',
+  'keyFromText',
+  'keyToText'
+]
+
+const TYPES = [
+  'AppendOptions',
+  'BlockStream',
+  'BlockStreamOptions',
+  'Codec',
+  'CodecState',
+  'ConnectOptions',
+  'Download',
+  'DownloadOptions',
+  'Durability',
+  'EncodingName',
+  'EncryptedStream',
+  'Env',
+  'ErrorCode',
+  'GetOptions',
+  'KeyPair',
+  'LogEvents',
+  'LogInfo',
+  'LogOptions',
+  'Manifest',
+  'Node',
+  'PeerInfo',
+  'Proof',
+  'ProofRequest',
+  'RandomAccess',
+  'RawDuplex',
+  'SessionOptions',
+  'StorageFactory',
+  'Transfer'
+]
+
+/** Names that a declaration file exports, those that it passes on included. */
+function namesOf(file: URL): string[] {
+  const text = readFileSync(file, 'utf-8').replace(/\/\*[\s\S]*?\*\//g, '')
+  const names: string[] = []
+  for (const [, list = ''] of text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)) {
+    for (const item of list.split(',')) {
+      const name = item
+        .trim()
+        .replace(/^type /, '')
+        .split(' as ')
+        .at(-1)
+      if (name) names.push(name)
+    }
+  }
+  for (const [, from = ''] of text.matchAll(/^export \* from ['"]([^'"]+)['"]/gm)) {
+    names.push(...namesOf(new URL(from.replace(/\.[jt]s$/, '.d.ts'), file)))
+  }
+  const declared =
+    /^export (?:declare )?(?:abstract )?(?:class|function|const|interface|type) ([A-Za-z]\w*)/gm
+  for (const [, name = ''] of text.matchAll(declared)) names.push(name)
+  return names
+}
+
+test('exported values', (t) => {
+  t.alike(Object.keys(api).sort(), VALUES)
+})
+
+test('exported types', (t) => {
+  const names = namesOf(new URL('../lib/index.d.ts', import.meta.url))
+  t.alike(names.filter((name) => !VALUES.includes(name)).sort(), TYPES)
+  t.alike(
+    VALUES.filter((name) => !names.includes(name)),
+    [],
+    'every value is declared'
+  )
+})
