@@ -18,7 +18,6 @@ const HINTS: Readonly<Record<string, string>> = {
   NOT_WRITABLE: 'only the directory where the log was created can append to it',
   BEHIND: 'this directory is a copy, or lost its newest blocks: append where the log was created',
   WRONG_KEY: 'leave KEY out to go on with that log, or name another directory',
-  CORRUPT: '"logwood verify DIR" names the damaged blocks',
   FORMAT_TOO_NEW: 'a newer version of logwood wrote this log',
   LIMIT_EXCEEDED: '"--block-bytes N" cuts the input into smaller blocks',
   TIMEOUT: 'the peer may not have this log; what arrived is kept, the same command goes on',

@@ -305,6 +305,21 @@ export class Log<T = Uint8Array> extends Resource {
     await this.#core.clear(start, end)
   }
 
+  /** Why nothing may be appended although there is a key pair; null if it may. */
+  get behind(): string | null {
+    return this.#core.behind
+  }
+
+  /**
+   * Ends `behind`: this copy may lack what was signed before. Trusting `local` goes on under the next fork number;
+   * trusting `peers` takes what was fetched from them for all there is.
+   */
+  async resume(options: { trust: 'local' | 'peers' }): Promise<void> {
+    checkOptions(options, ['trust'], 'resume')
+    this.assertOpen('log')
+    await this.#core.resume(options)
+  }
+
   /** Resolves when everything acknowledged before outlasts a power cut. @throws StorageError WRITE_FAILED */
   async flush(): Promise<void> {
     this.assertOpen('log')

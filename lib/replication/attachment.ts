@@ -26,6 +26,8 @@ import { Peer, type PeerContext } from './peer.ts'
 export interface AttachmentEvents {
   onOpen(peer: Peer): void
   onClose(peer: Peer): void
+  /** The remote closed or refused the channel; it may open it anew. */
+  onEnded(): void
   /** The connection ended. */
   onDetached(): void
 }
@@ -141,6 +143,7 @@ export class Attachment {
     this.#channel = null
     this.pauseReading(false)
     if (peer !== null) this.#events.onClose(peer)
+    this.#events.onEnded()
     if (this.#mux.isClosed) this.#events.onDetached()
   }
 

@@ -82,6 +82,7 @@ export class Replicator {
     const attachment = new Attachment(mux, this.#context, {
       onOpen: (peer) => this.#addPeer(peer),
       onClose: (peer) => this.#removePeer(peer),
+      onEnded: () => this.#checkUpdates(),
       onDetached: () => {
         this.#attachments.delete(mux)
         this.#checkUpdates()
@@ -157,7 +158,6 @@ export class Replicator {
     peer.close()
     this.#events.onPeerRemove?.(peer)
     this.#markAllDirty()
-    this.#checkUpdates()
   }
 
   #attachmentOf(peer: Peer): Attachment | undefined {

@@ -1,11 +1,12 @@
-// logwood verify: reads every block that is here; each read is checked against the signed tree.
+// logwood verify: reads every block that is here; each read is hashed and compared with its leaf. The
+// roots were checked against the signature when the log was opened; the nodes between them are not read.
 import { AbortError, Log, StorageError } from '../../index.ts'
 import { type Command, type Context, EXIT_INCOMPLETE, EXIT_OK } from '../command.ts'
 
 export const logVerify: Command = {
   name: 'verify',
   synopsis: 'verify DIR',
-  help: `Reads every block that is in DIR and compares its hash with the log's signed tree.
+  help: `Reads every block that is in DIR and compares its hash with that in the log's tree.
 Prints counts and the tree hash: equal logs have equal ones. Exit code 2 if blocks are damaged; they are named.
 It changes nothing and takes no lock, so it works beside "serve".`,
   example: 'logwood verify ./diary',
