@@ -1,13 +1,10 @@
 // The package as a consumer's compiler sees it: a strict program compiles against the emitted declarations, wrong
 // uses do not, and the declarations need nothing that is not installed with the package.
-import { spawn } from 'node:child_process'
-import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Assertions, test } from 'brittle'
+import { test } from 'brittle'
 import { BUILD, packageFile, ROOT } from './build.ts'
-
-const DEADLINE_MS = 60_000
+import { compile, project } from './project.ts'
 
 const PRELUDE = `
 import { connect } from 'node:net'
@@ -66,50 +63,6 @@ const BAD: Record<string, string> = {
   'an unknown code': "declare const error: LogwoodError\nexport const is = error.code === 'OOPS'",
   'undefined for an option': "await Log.open('a', { key: undefined })",
   'a constructor that is not public': 'new Log()'
-}
-
-const CONFIG = {
-  compilerOptions: {
-    target: 'es2022',
-    lib: ['es2022', 'esnext.disposable'],
-    module: 'nodenext',
-    types: ['node'],
-    typeRoots: [join(ROOT, 'node_modules/@types')],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    noEmit: true
-  },
-  include: ['*.ts']
-}
-
-/** A project that has the build installed as its dependency. */
-async function project(t: Assertions): Promise<string> {
-  const directory = await t.tmp()
-  const installed = join(directory, 'node_modules/logwood')
-  await mkdir(installed, { recursive: true })
-  await copyFile(join(ROOT, 'package.json'), join(installed, 'package.json'))
-  await symlink(BUILD.slice(0, -1), join(installed, 'dist'))
-  await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(CONFIG))
-  return directory
-}
-
-/** What the compiler has to say; empty if all is well. */
-async function compile(directory: string): Promise<string> {
-  const path = createRequire(import.meta.url).resolve('typescript/package.json')
-  const { bin } = JSON.parse(await readFile(path, 'utf-8')) as { bin: { tsc: string } }
-  const words = [join(dirname(path), bin.tsc), '-p', directory, '--pretty', 'false']
-  const child = spawn(process.execPath, words, { cwd: directory, timeout: DEADLINE_MS })
-  let text = ''
-  child.stdout.on('data', (data) => {
-    text += String(data)
-  })
-  child.stderr.on('data', (data) => {
-    text += String(data)
-  })
-  const code = await new Promise((resolve) => child.once('close', resolve))
-  return code === 0 ? '' : text || `the compiler ended with ${code}`
 }
 
 test('a strict program compiles, its libraries checked too', { timeout: 90_000 }, async (t) => {
