@@ -141,11 +141,7 @@ export class Committer {
   #startDraining(): void {
     if (this.#draining !== null) return
     // A turn later, so that all calls of this turn share a group.
-    this.#draining = Promise.resolve()
-      .then(() => this.#drain())
-      .finally(() => {
-        this.#draining = null
-      })
+    this.#draining = Promise.resolve().then(() => this.#drain())
   }
 
   async #drain(): Promise<void> {
@@ -156,6 +152,8 @@ export class Committer {
         this.#rejectAll(error)
       }
     }
+    // In the same breath as the look at the queue: a change that came in between would wait for ever.
+    this.#draining = null
   }
 
   async #commitGroup(): Promise<void> {

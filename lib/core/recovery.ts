@@ -73,7 +73,7 @@ async function replay(
   let bytes = stored.blocks?.bytes ?? null
   if (stored.blocks !== null && bytes === null && entry.seq > syncedSeq) {
     // Kept in memory to be written again: after a failed sync it may be readable without being on the disk.
-    bytes = await readOutside(files, change, stored.blocks)
+    bytes = await readOutside(state, files, change, stored.blocks)
     if (bytes === null) return false
   }
   apply(state, change, bytes)
@@ -130,8 +130,9 @@ function restoreAppend(
   }
 }
 
-/** The bytes from `blocks`, if they are what the change's leaves say. */
+/** The bytes from `blocks`, if they are what their leaves say, which came with the change or before. */
 async function readOutside(
+  state: CoreState,
   files: LogFiles,
   change: Change,
   blocks: StoredBlocks
@@ -143,8 +144,9 @@ async function readOutside(
   const parts = split(bytes, blocks.byteLengths)
   for (let i = 0; i < parts.length; i++) {
     const made = leafNode((change.presence?.start ?? 0) + i, parts[i]!)
-    const leaf = leaves.get(made.nodeIndex)
-    if (leaf !== undefined && !equalBytes(leaf.hash, made.hash)) return null
+    const leaf =
+      leaves.get(made.nodeIndex) ?? (await state.nodes.getNodes([made.nodeIndex]))[0] ?? null
+    if (leaf === null || !equalBytes(leaf.hash, made.hash)) return null
   }
   return bytes
 }

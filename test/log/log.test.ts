@@ -195,23 +195,6 @@ test('streams: a part, piped', TIMEOUT, async (t) => {
   t.is(sunk[59], 'block 59')
 })
 
-test('a live stream is left early', { timeout: 3_000 }, async (t) => {
-  const alive = setInterval(() => {}, 1_000)
-  t.teardown(() => clearInterval(alive))
-  const log = await openLog(t)
-  await log.append(texts(100))
-  const live: string[] = []
-  const appended = (async () => {
-    for (let i = 0; i < 5; i++) await log.append(fromUtf8(`live ${i}`))
-  })()
-  for await (const block of log.createReadStream({ start: 98, live: true })) {
-    live.push(toUtf8(block))
-    if (live.length === 7) break
-  }
-  await appended
-  t.alike(live, ['block 98', 'block 99', 'live 0', 'live 1', 'live 2', 'live 3', 'live 4'])
-})
-
 test('a live stream ends by its signal', TIMEOUT, async (t) => {
   const log = await openLog(t)
   await log.append(texts(10))
@@ -288,13 +271,17 @@ test('prove, verify, accept: a log carried by hand', TIMEOUT, async (t) => {
   await reader.accept(head!)
   t.is(reader.length, 21)
   for (let index = 0; index < 21; index++) {
-    const proof = await writer.prove({ ...emptyRequest, block: { index, nodes: 5 } })
+    // Up to the root above it: the roots of 21 blocks span 16, 4 and 1.
+    const nodes = index < 16 ? 4 : index < 20 ? 2 : 0
+    const proof = await writer.prove({ ...emptyRequest, block: { index, nodes } })
     await reader.verify(proof!)
     await reader.accept(proof!)
   }
   await assertSame(t, reader, blocks, writer, 'by hand')
+  const tooHigh = writer.prove({ ...emptyRequest, block: { index: 0, nodes: 5 } })
+  t.is(await errorOf(tooHigh), 'ProofError BAD_MESSAGE', 'no log of 21 blocks has such a node')
   t.is(await writer.prove({ ...emptyRequest, fork: 3, block: { index: 0, nodes: 0 } }), null)
-  const proof = (await writer.prove({ ...emptyRequest, block: { index: 4, nodes: 5 } }))!
+  const proof = (await writer.prove({ ...emptyRequest, block: { index: 4, nodes: 4 } }))!
   const lie = { ...proof, block: { ...proof.block!, value: fromUtf8('lie') } }
   t.is(await errorOf(reader.verify(lie)), 'ProofError BAD_HASH')
   t.is(await errorOf(reader.accept(lie)), 'ProofError BAD_HASH')
@@ -339,4 +326,21 @@ test('levels: what is acknowledged, and what is durable', TIMEOUT, async (t) => 
   t.is(info.peers, 0)
   t.ok(info.writable && info.canSync)
   t.ok(sameBytes(info.key, log.key) && sameBytes(info.discoveryKey, log.discoveryKey))
+})
+
+test('a live stream is left early', { timeout: 3_000 }, async (t) => {
+  const alive = setInterval(() => {}, 1_000)
+  t.teardown(() => clearInterval(alive))
+  const log = await openLog(t)
+  await log.append(texts(100))
+  const live: string[] = []
+  const appended = (async () => {
+    for (let i = 0; i < 5; i++) await log.append(fromUtf8(`live ${i}`))
+  })()
+  for await (const block of log.createReadStream({ start: 98, live: true })) {
+    live.push(toUtf8(block))
+    if (live.length === 7) break
+  }
+  await appended
+  t.alike(live, ['block 98', 'block 99', 'live 0', 'live 1', 'live 2', 'live 3', 'live 4'])
 })
