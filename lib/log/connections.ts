@@ -64,10 +64,10 @@ export class Connections {
 /** The one multiplexer of a connection. @throws ArgumentError INVALID_ARGUMENT if it is none */
 export function muxOf(stream: EncryptedStream | Mux): Mux {
   if (stream instanceof Mux) return stream
-  let mux = muxes.get(stream)
+  let mux = isObject(stream) ? muxes.get(stream) : undefined
   if (mux === undefined) {
     if (stream instanceof SecretStream) mux = new Mux(stream)
-    else if (isForeignStream(stream)) mux = new Mux(fromForeignStream(stream))
+    else if (isObject(stream) && isForeignStream(stream)) mux = new Mux(fromForeignStream(stream))
     else {
       throw new ArgumentError(
         'INVALID_ARGUMENT',
@@ -77,6 +77,10 @@ export function muxOf(stream: EncryptedStream | Mux): Mux {
     muxes.set(stream, mux)
   }
   return mux
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function isForeignStream(stream: object): stream is ForeignStream {

@@ -12,16 +12,16 @@ import type { Unsubscribe } from '../util/emitter.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import { Resource } from '../util/resource.ts'
 import {
+  BlockIterator,
   type BlockStream,
   type BlockStreamOptions,
-  blocksOf,
   createBlockStream
 } from './block-stream.ts'
 import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type LogEvents, OpenedLog } from './opened-log.ts'
-import { checkDurability, type Location, type LogOptions } from './options.ts'
+import { checkDurability, checkLogOptions, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import {
   type AppendOptions,
@@ -67,6 +67,7 @@ export class Log<T = Uint8Array> extends Resource {
   ): Promise<Log<T>>
   static open(location: Location, options?: LogOptions<Uint8Array>): Promise<Log<Uint8Array>>
   static async open<T>(location: Location, options: LogOptions<T> = {}): Promise<Log<T>> {
+    checkLogOptions(options)
     const encoding = encodingOf(options.encoding)
     return new Log<T>(await OpenedLog.open(location, options), { encoding, snapshot: null })
   }
@@ -171,8 +172,9 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   /**
-   * The block that holds a byte of the log, and the byte's offset in it; a border belongs to the block behind it.
-   * Asks peers where the tree is not known well enough; null past the end.
+   * The block that holds a byte of the log, and the byte's offset in it; a border belongs to the block behind it,
+   * so the log's end is { index: length, byteOffset: 0 }. Asks peers where the tree is not known well enough;
+   * null past the end.
    * @throws AbortError; StateError CLOSED
    */
   async seek(
@@ -199,7 +201,10 @@ export class Log<T = Uint8Array> extends Resource {
     return hash
   }
 
-  /** The nodes, and the block, that prove a part of the log to whoever knows its key; null if it is not here. */
+  /**
+   * The nodes, and the block, that prove a part of the log to whoever knows its key; null if it is not here.
+   * @throws ProofError BAD_MESSAGE if no log of this length could answer the request
+   */
   prove(request: ProofRequest): Promise<Proof | null> {
     this.assertOpen('log')
     return this.#core.prove(request)
@@ -283,9 +288,9 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   /** All values, in order, up to the present length. */
-  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     this.assertOpen('log')
-    return blocksOf(this, {})
+    return new BlockIterator(this, {})
   }
 
   /** Cuts the log to a length, under the next fork number. @throws StateError NOT_WRITABLE */

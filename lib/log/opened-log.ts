@@ -9,7 +9,7 @@ import { LogFiles } from '../storage/log-files.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Connections } from './connections.ts'
-import { checkLogOptions, keyOf, type Location, type LogOptions } from './options.ts'
+import { keyOf, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import type { Snapshot } from './session.ts'
 
@@ -78,7 +78,6 @@ export class OpenedLog {
 
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
-    checkLogOptions(options)
     const { key, encoding: _, durability, env = systemEnv, ...rest } = options
     const coreOptions = {
       ...rest,

@@ -48,8 +48,12 @@ export class Attachment {
     this.#events = events
   }
 
-  /** Waits for the handshake of the connection, if need be, then opens the log's channel. */
+  /** Opens the log's channel, after the handshake of the connection; and again whenever the remote opens its side. */
   open(): void {
+    // Before anything can come: the remote's open may arrive along with the last bytes of the handshake.
+    for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
+      this.#mux.pair({ protocol, id: this.#context.log.discoveryKey }, () => this.#openChannel())
+    }
     if (this.#mux.stream.handshakeHash !== null) {
       this.#start()
       return
@@ -62,12 +66,8 @@ export class Attachment {
     )
   }
 
-  /** Opens our side, and again whenever the remote opens its side anew. */
   #start(): void {
     this.#started = true
-    for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
-      this.#mux.pair({ protocol, id: this.#context.log.discoveryKey }, () => this.#openChannel())
-    }
     this.#openChannel()
   }
 

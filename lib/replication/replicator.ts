@@ -111,7 +111,7 @@ export class Replicator {
     this.#markAllDirty()
     return abortable(wait.promise, signal, () => {
       this.#waiting.delete(id)
-      for (const asked of this.#exchange.dropNeed(id)) this.#peers.get(asked.peer)?.cancel(asked.id)
+      this.#cancel(this.#exchange.dropNeed(id))
     })
   }
 
@@ -134,11 +134,12 @@ export class Replicator {
     this.#closed = true
     this.#unsubscribe()
     this.#timer?.[Symbol.dispose]()
-    for (const attachment of [...this.#attachments.values()]) attachment.close()
-    this.#attachments.clear()
+    // First of all: a closing connection would settle some of them as if nobody had more to say.
     for (const wait of [...this.#waiting.values(), ...this.#updates]) wait.reject(closedError())
     this.#waiting.clear()
     this.#updates.clear()
+    for (const attachment of [...this.#attachments.values()]) attachment.close()
+    this.#attachments.clear()
   }
 
   /** For tests: derived numbers agree with what they are derived from. */
@@ -190,10 +191,19 @@ export class Replicator {
       return
     }
     const { block, upgrade } = data.proof
-    if (block !== null) this.#events.onDownload?.(peer, block)
+    if (block !== null) this.#stored(peer, block)
     const headChanged = upgrade !== null && asked.request.upgrade !== null
     const presence = block === null ? null : { start: block.index, length: 1, present: true }
     this.#advanced({ headChanged, presence })
+  }
+
+  #stored(peer: Peer, block: ProvenBlock): void {
+    this.#events.onDownload?.(peer, block)
+    this.#cancel(this.#exchange.rivals(block.index))
+  }
+
+  #cancel(questions: readonly Asked[]): void {
+    for (const { peer, id } of questions) this.#peers.get(peer)?.cancel(id)
   }
 
   #advanced(advance: Advance): void {

@@ -127,7 +127,9 @@ async function openDirectory(
   cacheBytes: number
 ): Promise<LogFiles> {
   if (options.createIfMissing !== false && options.readOnly !== true) {
-    await mkdir(resolve(path), { recursive: true, mode: 0o700 })
+    await mkdir(resolve(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw new StorageError('WRITE_FAILED', `Cannot make the directory ${path}`, error)
+    })
   }
   const directory = await realpath(path).catch((error: unknown) => {
     throw new StorageError('NOT_FOUND', `There is no directory ${path}`, error)

@@ -168,6 +168,7 @@ test('M32 who does not know the key gets nothing', TIMEOUT, async (t) => {
   const log = await openLog(t)
   await log.append(blocks)
   const check = await served(t, log, blocks)
+  while (log.peers.length === 0) await turns()
   const peers = log.peers.length
 
   const stranger = await attack(t, log, { key: log.discoveryKey })

@@ -328,6 +328,17 @@ test('levels: what is acknowledged, and what is durable', TIMEOUT, async (t) => 
   t.ok(sameBytes(info.key, log.key) && sameBytes(info.discoveryKey, log.discoveryKey))
 })
 
+for (const isInitiator of [true, false]) {
+  test(`the first update, we ${isInitiator ? 'call' : 'answer'}`, TIMEOUT, async (t) => {
+    const writer = await openLog(t)
+    await writer.append(texts(3))
+    const reader = await openReader(t, writer)
+    await join(t, reader, writer, { isInitiator })
+    t.ok(await reader.update())
+    t.is(reader.length, 3)
+  })
+}
+
 test('a live stream is left early', { timeout: 3_000 }, async (t) => {
   const alive = setInterval(() => {}, 1_000)
   t.teardown(() => clearInterval(alive))

@@ -137,6 +137,20 @@ export class Exchange {
     return seekNeed !== null && this.demand.drop(seekNeed) ? [seekNeed] : []
   }
 
+  /** The block is stored: what else was asked for it is to be cancelled. */
+  rivals(index: number): Asked[] {
+    if (!this.inflight.isClaimed(index)) return []
+    const rivals: Asked[] = []
+    for (const peer of this.#peers.keys()) {
+      for (const asked of this.inflight.questions(peer)) {
+        if (asked.request.block?.index === index && asked.request.upgrade === null)
+          rivals.push(asked)
+      }
+    }
+    for (const asked of rivals) this.inflight.cancel(asked)
+    return rivals
+  }
+
   /** The peer said something: a stalled one may be asked again. */
   heardFrom(peer: PeerId): void {
     const entry = this.#peers.get(peer)

@@ -6,7 +6,7 @@ export function duplicateRule(view: View): Candidate | null {
   const { inflight, demand, local, peer, now } = view
   for (const asked of inflight.oldQuestions(peer, now - DUPLICATE_AFTER_MS)) {
     const index = asked.request.block?.index
-    if (index === undefined || index >= local.length) continue
+    if (index === undefined || index >= local.length || local.has(index)) continue
     if (inflight.claimCount(index) > 1 || !demand.isWanted(index)) continue
     const candidate = blockCandidate(view, index, asked.priority)
     if (candidate !== null) return candidate
