@@ -10,6 +10,7 @@ import { ArgumentError, StateError, StorageError } from '../errors.ts'
 import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
 import type { Group } from '../storage/oplog.ts'
+import { entrySpace } from '../storage/oplog-format.ts'
 import { allDone } from '../util/all-done.ts'
 import { background } from '../util/background.ts'
 import { blockBytesOf, type Change } from './change.ts'
@@ -188,15 +189,15 @@ export class Committer {
     let blockBytes = 0
     for (let i = 0; i < count; i++) blockBytes += this.#queue[i]!.blockBytes
     const bodies: ChangeBody[] = []
-    const sizes: number[] = []
+    let space = 0
     for (let i = 0; i < count; i++) {
       const job = this.#queue[i]!
       const large = blockBytes > limits.inlineLimitBytes || this.#isCheapOutside(job)
       const outside = large && this.#outside.allows(job.change)
       if (!outside && job.blockBytes > limits.inlineLimitBytes) break
       const body = new ChangeBody(job.change, job.blockBytes, outside)
-      sizes.push(body.byteLength)
-      if (!oplog.hasRoom(sizes)) break
+      space += entrySpace(body.byteLength)
+      if (!oplog.hasRoom(space)) break
       bodies.push(body)
       this.#outside.note(job.change)
     }

@@ -179,11 +179,13 @@ export class Peer implements PeerSender {
 
   onBitfield(message: BitfieldMessage): void {
     this.remote.setWords(message)
+    this.#context.exchange.learned(this.id)
     this.#context.onDirty(this)
   }
 
   onRange(message: Range): void {
     this.remote.setRange(message)
+    this.#context.exchange.learned(this.id)
     this.#context.onDirty(this)
   }
 

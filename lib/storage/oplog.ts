@@ -91,13 +91,9 @@ export class Oplog {
     return this.#position.tail - this.#startOf(this.#position.half)
   }
 
-  hasRoom(bodyBytes: readonly number[]): boolean {
-    return this.usedBytes + spaceOf(bodyBytes) <= this.halfBytes
-  }
-
-  /** Whether the bodies, with this header before them, fit into a half at all. */
-  fitsHalf(bodyBytes: readonly number[]): boolean {
-    return spaceOf(bodyBytes) <= this.halfBytes
+  /** Whether entries that take so much space (entrySpace of each) fit behind what is there. */
+  hasRoom(space: number): boolean {
+    return this.usedBytes + space <= this.halfBytes
   }
 
   /** Lays out entries at the tail or, with a header, at the start of the other half. Changes nothing. */

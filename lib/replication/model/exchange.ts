@@ -72,6 +72,7 @@ export class Exchange {
       demand: this.demand,
       inflight: this.inflight,
       now,
+      from: 0,
       spread: this.#peers.size === 0 ? 0 : this.#random(),
       random: this.#random
     }
@@ -82,12 +83,14 @@ export class Exchange {
   }
 
   removePeer(id: PeerId): void {
+    this.#lookAgain()
     this.#peers.delete(id)
     this.inflight.removePeer(id)
     this.#interest.removePeer(id)
   }
 
   addNeed(need: Need): NeedId {
+    this.#lookAgain()
     return this.demand.add(need)
   }
 
@@ -101,6 +104,7 @@ export class Exchange {
       }
     }
     for (const asked of idle) this.inflight.cancel(asked)
+    this.#lookAgain()
     return idle
   }
 
@@ -112,10 +116,9 @@ export class Exchange {
     entry.view.now = now
     const candidate = this.#candidate(entry)
     if (candidate === null) return null
-    const { request } = candidate
-    if (request.block !== null && candidate.priority === 1) {
-      this.demand.passOver(request.block.index)
-    }
+    const { block } = candidate.request
+    if (block !== null && candidate.priority === 1) this.demand.passOver(block.index)
+    else if (block !== null) entry.view.from = block.index + 1
     return this.inflight.add(candidate, peer, now)
   }
 
@@ -133,7 +136,8 @@ export class Exchange {
   /** Stored, refused or found bad: the claim ends. The answer names the seek that was waiting for it. */
   settle(asked: Asked, byteLength: number): NeedId[] {
     this.inflight.settle(asked, byteLength)
-    const { seekNeed } = asked
+    const { seekNeed, request } = asked
+    if (request.block !== null && !this.#local.has(request.block.index)) this.#lookAgain()
     return seekNeed !== null && this.demand.drop(seekNeed) ? [seekNeed] : []
   }
 
@@ -163,6 +167,7 @@ export class Exchange {
    */
   expire(now: number): Asked[] {
     const late = this.inflight.overdue(now, REQUEST_TIMEOUT_MS, UPGRADE_TIMEOUT_MS)
+    if (late.length > 0) this.#lookAgain()
     for (const asked of late) {
       this.inflight.cancel(asked)
       const entry = this.#peers.get(asked.peer)
@@ -173,8 +178,15 @@ export class Exchange {
     return late
   }
 
+  /** The peer told more, or less, of what it holds. */
+  learned(peer: PeerId): void {
+    const entry = this.#peers.get(peer)
+    if (entry !== undefined) entry.view.from = 0
+  }
+
   /** The local log changed: the needs that this meets. */
   advanced(change: Advance): NeedId[] {
+    if (change.presence?.present === false) this.#lookAgain()
     const met = change.headChanged ? this.demand.lengthened() : []
     const { presence } = change
     if (presence?.present) {
@@ -209,6 +221,11 @@ export class Exchange {
       assert(count <= 2, `block ${index} has at most two claims`)
       assert(this.inflight.isClaimed(index), `block ${index} is claimed`)
     }
+  }
+
+  /** Blocks may be free to be asked that were passed already. */
+  #lookAgain(): void {
+    for (const { view } of this.#peers.values()) view.from = 0
   }
 
   #mayAsk(remote: RemoteLog): boolean {

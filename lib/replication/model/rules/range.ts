@@ -19,10 +19,17 @@ function inRange(view: View, range: RangeNeed): number {
   const start = range.cursor
   const end = Math.min(range.end, view.local.length, view.remote.length)
   if (start >= end) return -1
-  if (range.linear || view.spread === 0) return findAskable(view, start, end)
+  if (range.linear || view.spread === 0) {
+    return findAskable(view, isOnly(view) ? Math.max(start, view.from) : start, end)
+  }
   const middle = start + Math.floor(view.spread * (end - start))
   const index = findAskable(view, middle, end)
   return index === -1 ? findAskable(view, start, middle) : index
+}
+
+/** `from` speaks of one range that is asked in order. */
+function isOnly({ demand, spread }: View): boolean {
+  return demand.ranges.size === 1 && spread === 0
 }
 
 function inList(view: View, blocks: ReadonlySet<number>): number {

@@ -16,6 +16,11 @@ export interface View {
   readonly demand: Demand
   readonly inflight: Inflight
   now: number
+  /**
+   * Where ranges were asked on last: below it, this peer has nothing for them that is not held or claimed. 0 as soon
+   * as that may not be so any more.
+   */
+  from: number
   /** A number in [0, 1), the same for this peer as long as it lives: spreads peers over a range. */
   readonly spread: number
   random(): number
