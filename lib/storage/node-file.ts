@@ -12,7 +12,7 @@ import { depthOf, endOf, leafOf, parentOf } from '../merkle/flat-tree.ts'
 import { HashSlab } from '../merkle/hash-slab.ts'
 import type { Node } from '../merkle/node.ts'
 import { readUint32, readUint64, writeUint64 } from '../util/codec.ts'
-import { checksum } from './checksum.ts'
+import { shortChecksum } from './checksum.ts'
 import { NODE_BYTES, NODE_PAGE_BYTES } from './constants.ts'
 import type { File } from './file.ts'
 import type { NodeSource } from './node-source.ts'
@@ -241,13 +241,11 @@ export class NodeFile implements NodeSource {
   }
 }
 
-const scratch = new Uint8Array(NODE_BYTES)
+const position = new Uint8Array(8)
 
-/** Over a copy: views and a second call would cost more. */
 function recordChecksum(nodeIndex: number, bytes: Uint8Array, offset: number): number {
-  writeUint64(scratch, 0, nodeIndex)
-  for (let at = 0; at < CRC_OFFSET; at++) scratch[8 + at] = bytes[offset + at]!
-  return checksum(scratch)
+  writeUint64(position, 0, nodeIndex)
+  return shortChecksum(bytes, offset, offset + CRC_OFFSET, shortChecksum(position, 0, 8))
 }
 
 function emptyLayer(): Layer {
