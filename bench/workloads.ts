@@ -1,6 +1,6 @@
 // The work that several cases share: fill a log, time a piece of work, serve a log from a second process.
 import { spawn } from 'node:child_process'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { batches } from './data.ts'
 import type { BenchLog } from './engines/engine.ts'
@@ -38,6 +38,18 @@ export interface Served {
   readonly length: number
   readonly socket: Socket
   stop(): Promise<void>
+}
+
+/** Both ends of a connection on loopback. */
+export async function connectedSockets(): Promise<[Socket, Socket]> {
+  const server = createServer()
+  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const sockets: [Socket, Socket] = [connect(port, '127.0.0.1'), await accepted]
+  server.close()
+  return sockets
 }
 
 /** A second process fills a log and serves it on loopback; resolves when it is connected. */

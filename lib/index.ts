@@ -14,7 +14,13 @@ export { Log } from './log/log.ts'
 export type { LogEvents, Transfer } from './log/opened-log.ts'
 export type { LogOptions } from './log/options.ts'
 export type { PeerInfo } from './log/peer-info.ts'
-export type { AppendOptions, GetOptions, LogInfo, SessionOptions } from './log/session.ts'
+export type {
+  AppendOptions,
+  GetOptions,
+  LogInfo,
+  SessionOptions,
+  WaitOptions
+} from './log/session.ts'
 export type { Node } from './merkle/node.ts'
 export type { Proof, ProofRequest } from './merkle/proof.ts'
 export { Mux } from './mux/mux.ts'

@@ -51,7 +51,8 @@ const TYPES = [
   'RawDuplex',
   'SessionOptions',
   'StorageFactory',
-  'Transfer'
+  'Transfer',
+  'WaitOptions'
 ]
 
 /** Names that a declaration file exports, those that it passes on included. */

@@ -5,7 +5,7 @@ import { appendBatch } from './append-100b-batch-1000.bench.ts'
 import { appendSingle } from './append-100b-single.bench.ts'
 import { copyLarge, copySmall } from './copy-tcp.bench.ts'
 import { getRandom, getSequential } from './get-100b.bench.ts'
-import { proofMake, proofVerify } from './proof-block.bench.ts'
+import { proofKeep, proofMake, proofVerify } from './proof-block.bench.ts'
 import { reopen } from './reopen-200000.bench.ts'
 import { sparse } from './sparse-5000-of-200000.bench.ts'
 
@@ -18,6 +18,7 @@ export const cases: readonly BenchCase[] = [
   getSequential,
   proofMake,
   proofVerify,
+  proofKeep,
   copySmall,
   copyLarge,
   sparse

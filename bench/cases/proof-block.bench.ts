@@ -1,7 +1,10 @@
-// How many proofs of a 100 B block, up to the root, are made or checked per second, in a log of 200,000?
+// How many proofs of a 100 B block, up to the root, per second, in a log of 200,000: made; checked in a log that
+// holds the tree, storing nothing (ours ends at the first node that it knows); checked and stored by a reader that
+// begins with nothing but the head.
+import { join } from 'node:path'
 import { randomIndexes } from '../data.ts'
 import { ALL_ENGINES, type BenchCase, type Variant } from '../harness.ts'
-import { fill, open, timed } from '../workloads.ts'
+import { connectedSockets, fill, open, timed } from '../workloads.ts'
 
 const COUNT = 200_000
 const PROOFS = 10_000
@@ -20,6 +23,33 @@ export const proofVerify: BenchCase = {
   target: 2,
   variants: ALL_ENGINES,
   run: (variant, directory) => measureProofs(variant, directory, 'verify')
+}
+
+export const proofKeep: BenchCase = {
+  name: 'proof-verify-and-store',
+  unit: 'proofs/s',
+  target: 2,
+  variants: ALL_ENGINES,
+  run: measureKeeping
+}
+
+async function measureKeeping(variant: Variant, directory: string): Promise<number> {
+  const writer = await open(variant, join(directory, 'a'))
+  await fill(writer, COUNT, 100)
+  const reader = await open(variant, join(directory, 'b'), writer.key)
+  const [ours, theirs] = await connectedSockets()
+  writer.replicate(false, theirs)
+  reader.replicate(true, ours)
+  await reader.atLength(COUNT)
+  ours.destroy()
+  const proofs: unknown[] = []
+  for (const index of randomIndexes(PROOFS, COUNT)) proofs.push(await writer.prove(index))
+  const ms = await timed(async () => {
+    for (const proof of proofs) await reader.keep(proof)
+  })
+  await reader.close()
+  await writer.close()
+  return (PROOFS / ms) * 1000
 }
 
 async function measureProofs(

@@ -15,6 +15,8 @@ export interface BenchLog {
   prove(index: number): Promise<unknown>
   /** Checks such a proof against the log's tree, storing nothing. */
   verify(proof: unknown): Promise<void>
+  /** Checks such a proof and stores what it proves, as a reader does with an answer. */
+  keep(proof: unknown): Promise<void>
   close(): Promise<void>
 }
 

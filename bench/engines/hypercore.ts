@@ -17,6 +17,7 @@ interface ReferenceCore {
   readonly length: number
   readonly core: {
     readonly state?: unknown
+    verify(proof: Proof & { upgrade: null }, from: null): Promise<boolean>
     readonly tree?: {
       proof(request: ProofRequest): TreeProof | Promise<Proof>
       verify(proof: Proof): Promise<Batch>
@@ -107,6 +108,11 @@ class HypercoreLog implements BenchLog {
     const { tree, state } = this.#core.core
     if (tree !== undefined) await tree.verify(proof as Proof)
     else await merkleTree().verify(state, proof as Proof)
+  }
+
+  async keep(proof: unknown): Promise<void> {
+    const kept = await this.#core.core.verify({ upgrade: null, ...(proof as Proof) }, null)
+    if (kept === false) throw new Error('The proof was not taken')
   }
 
   close(): Promise<void> {

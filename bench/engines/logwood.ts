@@ -73,6 +73,10 @@ class LogwoodLog implements BenchLog {
     return this.#log.verify(proof as Proof)
   }
 
+  keep(proof: unknown): Promise<void> {
+    return this.#log.accept(proof as Proof)
+  }
+
   close(): Promise<void> {
     return this.#log.close()
   }

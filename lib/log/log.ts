@@ -31,7 +31,9 @@ import {
   type LogInfo,
   type SessionOptions,
   type SessionParts,
-  Snapshot
+  Snapshot,
+  type WaitOptions,
+  whileWanted
 } from './session.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
 
@@ -68,6 +70,7 @@ export class Log<T = Uint8Array> extends Resource {
   static open(location: Location, options?: LogOptions<Uint8Array>): Promise<Log<Uint8Array>>
   static async open<T>(location: Location, options: LogOptions<T> = {}): Promise<Log<T>> {
     checkLogOptions(options)
+    throwIfAborted(options.signal)
     const encoding = encodingOf(options.encoding)
     return new Log<T>(await OpenedLog.open(location, options), { encoding, snapshot: null })
   }
@@ -158,8 +161,8 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
-  read(index: number): Promise<T | null> {
-    return this.get(index, { wait: false })
+  read(index: number, options: WaitOptions = {}): Promise<T | null> {
+    return this.get(index, { ...options, wait: false })
   }
 
   /** Whether all blocks of [start, end) are here; end is start + 1 by default. At once, from memory. */
@@ -191,10 +194,10 @@ export class Log<T = Uint8Array> extends Resource {
    * The root hash at a length, the present one by default: equal logs have equal ones.
    * @throws UnavailableError NOT_AVAILABLE if the tree at that length is not known here
    */
-  async treeHash(length: number = this.length): Promise<Uint8Array> {
+  async treeHash(length: number = this.length, options: WaitOptions = {}): Promise<Uint8Array> {
     checkInteger(length, 0, 'treeHash: length')
     this.assertOpen('log')
-    const hash = await this.#core.treeHash(length)
+    const hash = await whileWanted('treeHash', options, () => this.#core.treeHash(length))
     if (hash === null) {
       throw new UnavailableError('NOT_AVAILABLE', `The tree at length ${length} is not known here`)
     }
@@ -205,28 +208,28 @@ export class Log<T = Uint8Array> extends Resource {
    * The nodes, and the block, that prove a part of the log to whoever knows its key; null if it is not here.
    * @throws ProofError BAD_MESSAGE if no log of this length could answer the request
    */
-  prove(request: ProofRequest): Promise<Proof | null> {
+  async prove(request: ProofRequest, options: WaitOptions = {}): Promise<Proof | null> {
     this.assertOpen('log')
-    return this.#core.prove(request)
+    return await whileWanted('prove', options, () => this.#core.prove(request))
   }
 
   /**
    * Checks a proof against the log's key and what is known of its tree; stores nothing.
    * @throws ProofError BAD_HASH, BAD_SIGNATURE, BAD_MANIFEST, BAD_MESSAGE
    */
-  verify(proof: Proof): Promise<void> {
+  async verify(proof: Proof, options: WaitOptions = {}): Promise<void> {
     this.assertOpen('log')
-    return this.#core.verify(proof)
+    await whileWanted('verify', options, () => this.#core.verify(proof))
   }
 
   /** Stores what a proof proves, as if it had come from a peer. @throws ProofError as verify; StorageError */
-  async accept(proof: Proof): Promise<void> {
+  async accept(proof: Proof, options: WaitOptions = {}): Promise<void> {
     this.assertOpen('log')
-    await this.#core.accept(proof)
+    await whileWanted('accept', options, () => this.#core.accept(proof))
   }
 
   /** Whether the log got longer: asks connected peers, and says false when none of them knows of more. */
-  update(options: { signal?: AbortSignal } = {}): Promise<boolean> {
+  update(options: WaitOptions = {}): Promise<boolean> {
     this.assertOpen('log')
     checkOptions(options, ['signal'], 'update')
     return this.#opened.replicator.update(options.signal)
@@ -294,20 +297,20 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   /** Cuts the log to a length, under the next fork number. @throws StateError NOT_WRITABLE */
-  async truncate(length: number): Promise<void> {
+  async truncate(length: number, options: WaitOptions = {}): Promise<void> {
     checkInteger(length, 0, 'truncate: length')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await this.#core.truncate(length)
+    await whileWanted('truncate', options, () => this.#core.truncate(length))
   }
 
   /** Forgets the bytes of blocks [start, end); they can be fetched again. */
-  async clear(start: number, end: number = start + 1): Promise<void> {
+  async clear(start: number, end: number = start + 1, options: WaitOptions = {}): Promise<void> {
     checkInteger(start, 0, 'clear: start')
     checkInteger(end, start, 'clear: end')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await this.#core.clear(start, end)
+    await whileWanted('clear', options, () => this.#core.clear(start, end))
   }
 
   /** Why nothing may be appended although there is a key pair; null if it may. */
@@ -319,16 +322,16 @@ export class Log<T = Uint8Array> extends Resource {
    * Ends `behind`: this copy may lack what was signed before. Trusting `local` goes on under the next fork number;
    * trusting `peers` takes what was fetched from them for all there is.
    */
-  async resume(options: { trust: 'local' | 'peers' }): Promise<void> {
-    checkOptions(options, ['trust'], 'resume')
+  async resume(options: { trust: 'local' | 'peers' } & WaitOptions): Promise<void> {
+    const { trust, ...rest } = options
     this.assertOpen('log')
-    await this.#core.resume(options)
+    await whileWanted('resume', rest, () => this.#core.resume({ trust }))
   }
 
   /** Resolves when everything acknowledged before outlasts a power cut. @throws StorageError WRITE_FAILED */
-  async flush(): Promise<void> {
+  async flush(options: WaitOptions = {}): Promise<void> {
     this.assertOpen('log')
-    await this.#core.flush()
+    await whileWanted('flush', options, () => this.#core.flush())
   }
 
   /** A description of the log as it is now. */

@@ -78,7 +78,7 @@ export class OpenedLog {
 
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
-    const { key, encoding: _, durability, env = systemEnv, ...rest } = options
+    const { key, encoding: _, signal: __, durability, env = systemEnv, ...rest } = options
     const coreOptions = {
       ...rest,
       env,

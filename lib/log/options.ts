@@ -30,6 +30,8 @@ export interface LogOptions<T> {
   readOnly?: boolean
   /** Bytes of file pages that may be kept in memory. */
   cacheBytes?: number
+  /** Looked at before anything is done. */
+  signal?: AbortSignal
   /** Clock, timers and chance, for simulations. */
   env?: Env
 }
@@ -43,6 +45,7 @@ const KEYS: readonly string[] = [
   'createIfMissing',
   'readOnly',
   'cacheBytes',
+  'signal',
   'env'
 ]
 const DURABILITIES: readonly unknown[] = [undefined, 'power', 'process', 'memory']

@@ -1,9 +1,14 @@
 // The words of a session: options of its calls, what it tells of itself, and what a snapshot remembers.
 import type { Durability } from '../core/committer.ts'
 import { UnavailableError } from '../errors.ts'
+import { abortable, throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import type { Encoding, EncodingName } from './encoding.ts'
+
+export interface WaitOptions {
+  signal?: AbortSignal
+}
 
 export interface GetOptions {
   /** False: null instead of waiting for peers, if it is not here. */
@@ -94,6 +99,20 @@ export class Snapshot {
       index < this.length ? 'was cut off since the snapshot' : 'is past the end of the snapshot'
     throw new UnavailableError('NOT_AVAILABLE', `Block ${index} ${why} (length ${this.length})`)
   }
+}
+
+/**
+ * Waits for the work as long as the signal allows; what the work does to the log is done all the same.
+ * @throws AbortError; ArgumentError UNKNOWN_OPTION
+ */
+export function whileWanted<T>(
+  call: string,
+  options: WaitOptions,
+  work: () => Promise<T>
+): Promise<T> {
+  checkOptions(options, ['signal'], call)
+  throwIfAborted(options.signal)
+  return abortable(work(), options.signal)
 }
 
 const GET_OPTIONS = ['wait', 'timeoutMs', 'signal']

@@ -14,7 +14,7 @@ export const UNSOLICITED_ID: number = 0
 // Ours to tune.
 
 /** Bytes asked of one peer and not arrived yet; more hides longer round trips, less wastes less on a lost peer. */
-export const WINDOW_BYTES: number = 4 * 1024 * 1024
+export const WINDOW_BYTES: number = 8 * 1024 * 1024
 /** Requests in flight per peer, whatever the blocks' size. */
 export const MIN_WINDOW_REQUESTS: number = 8
 export const MAX_WINDOW_REQUESTS: number = 1024
