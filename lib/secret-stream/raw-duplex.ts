@@ -10,8 +10,7 @@ export interface RawDuplex {
   pause(): unknown
   resume(): unknown
   /** 'data' (bytes), 'drain', 'end', 'error' (error), 'close'. */
-  // biome-ignore lint/suspicious/noExplicitAny: the listener types of node, streamx and udx have nothing else in common
-  on(event: any, listener: (...args: any[]) => void): unknown
+  on(event: string, listener: (...args: never[]) => void): unknown
   cork?(): void
   uncork?(): void
 }

@@ -79,35 +79,37 @@ export class Downloader {
   async #accept(arrival: Arrival, earlier: Promise<void>): Promise<void> {
     const { exchange, onSettled, onFault } = this.#options
     const { asked, data, byteLength } = arrival
+    let isStored = false
     try {
-      await this.#store(arrival, earlier)
+      isStored = await this.#store(arrival, earlier)
     } catch (error) {
       onSettled(asked, null, exchange.settle(asked, byteLength))
       onFault(error)
       return
     }
-    onSettled(asked, data, exchange.settle(asked, byteLength))
+    onSettled(asked, isStored ? data : null, exchange.settle(asked, byteLength))
   }
 
   /**
-   * Stores what an answer proves. One that builds on earlier answers may come before those are taken in, if
+   * Stores what an answer proves; false if it was made for another state of the log. One that builds on earlier answers may come before those are taken in, if
    * that needed the disk; then it is tried again after them. A peer whose answers do not even fit then does
    * not keep their order, and its questions are asked so that each answer stands alone.
    */
-  async #store({ asked, data }: Arrival, earlier: Promise<void>): Promise<void> {
+  async #store({ asked, data }: Arrival, earlier: Promise<void>): Promise<boolean> {
     const { log, remote } = this.#options
-    if (data.proof.fork !== log.fork) return
+    if (data.proof.fork !== log.fork) return false
     try {
-      await log.accept(data.proof)
+      return (await log.accept(data.proof)) !== 'outdated'
     } catch (error) {
       if (!asked.assumes || !isMisfit(error)) throw error
-      await earlier
-      try {
-        await log.accept(data.proof)
-      } catch (again) {
-        if (!isMisfit(again)) throw again
-        remote.keepsOrder = false
-      }
+    }
+    await earlier
+    try {
+      return (await log.accept(data.proof)) !== 'outdated'
+    } catch (error) {
+      if (!isMisfit(error)) throw error
+      remote.keepsOrder = false
+      return false
     }
   }
 
