@@ -50,7 +50,7 @@ export class RemoteLog {
   /** What the message says replaces what was known of its bits. Ignored unless it starts at a word border. */
   setWords({ start, words }: BitfieldMessage): void {
     if (start % 32 !== 0) return
-    if (start < this.contiguousLength) this.contiguousLength = start
+    this.#endContiguousAt(start, start)
     for (let i = 0; i < words.length; i++) this.#blocks.setWord(start + i * 32, words[i]!)
   }
 
@@ -77,12 +77,15 @@ export class RemoteLog {
     return this.#blocks.first(start, end)
   }
 
-  /** Unlike stock peers, what lies behind a drop inside the contiguous part stays known (the bits are kept). */
   #drop(start: number, end: number): void {
-    if (start < this.contiguousLength) {
-      this.#blocks.setRange(end, Math.min(this.contiguousLength, this.length), true)
-      this.contiguousLength = start
-    }
+    this.#endContiguousAt(start, end)
     this.#blocks.setRange(start, end, false)
+  }
+
+  /** Unlike with stock peers, what lies behind a gap in the contiguous part stays known, in bits. */
+  #endContiguousAt(start: number, gapEnd: number): void {
+    if (start >= this.contiguousLength) return
+    this.#blocks.setRange(gapEnd, Math.min(this.contiguousLength, this.length), true)
+    this.contiguousLength = start
   }
 }
