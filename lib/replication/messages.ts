@@ -126,25 +126,18 @@ export const handshakeCodec: Codec<Handshake> = {
 }
 
 export const syncCodec: Codec<Sync> = {
-  preencode(state, sync) {
-    state.end++
-    uint.preencode(state, sync.fork)
-    uint.preencode(state, sync.length)
-    uint.preencode(state, sync.remoteLength)
-  },
-  encode(state, sync) {
-    uint.encode(
-      state,
+  ...writer<Sync>((state, sync, step) => {
+    const flags =
       (sync.canUpgrade ? 1 : 0) |
-        (sync.uploading ? 2 : 0) |
-        (sync.downloading ? 4 : 0) |
-        (sync.hasManifest ? 8 : 0) |
-        (sync.allowPush ? 16 : 0)
-    )
-    uint.encode(state, sync.fork)
-    uint.encode(state, sync.length)
-    uint.encode(state, sync.remoteLength)
-  },
+      (sync.uploading ? 2 : 0) |
+      (sync.downloading ? 4 : 0) |
+      (sync.hasManifest ? 8 : 0) |
+      (sync.allowPush ? 16 : 0)
+    uint[step](state, flags)
+    uint[step](state, sync.fork)
+    uint[step](state, sync.length)
+    uint[step](state, sync.remoteLength)
+  }),
   decode(state) {
     const flags = uint.decode(state)
     return {
@@ -167,43 +160,28 @@ const UPGRADE = 8
 const MANIFEST = 16
 const PRIORITY = 32
 
-function pairPreencode(state: CodecState, first: number, second: number): void {
-  uint.preencode(state, first)
-  uint.preencode(state, second)
-}
-
-function pairEncode(state: CodecState, first: number, second: number): void {
-  uint.encode(state, first)
-  uint.encode(state, second)
+/** The parts that a request or a proof has. */
+function partsOf(proof: ProofRequest | Proof): number {
+  return (
+    (proof.block ? BLOCK : 0) |
+    (proof.hash ? HASH : 0) |
+    (proof.seek ? SEEK : 0) |
+    (proof.upgrade ? UPGRADE : 0) |
+    (proof.manifest ? MANIFEST : 0)
+  )
 }
 
 export const requestCodec: Codec<Request> = {
-  preencode(state, { id, proof, priority }) {
-    state.end++
-    pairPreencode(state, id, proof.fork)
-    if (proof.block) pairPreencode(state, proof.block.index, proof.block.nodes)
-    if (proof.hash) pairPreencode(state, proof.hash.nodeIndex, proof.hash.nodes)
-    if (proof.seek) pairPreencode(state, proof.seek.byteOffset, proof.seek.padding)
-    if (proof.upgrade) pairPreencode(state, proof.upgrade.start, proof.upgrade.length)
-    if (priority) uint.preencode(state, priority)
-  },
-  encode(state, { id, proof, priority }) {
-    uint.encode(
-      state,
-      (proof.block ? BLOCK : 0) |
-        (proof.hash ? HASH : 0) |
-        (proof.seek ? SEEK : 0) |
-        (proof.upgrade ? UPGRADE : 0) |
-        (proof.manifest ? MANIFEST : 0) |
-        (priority ? PRIORITY : 0)
-    )
-    pairEncode(state, id, proof.fork)
-    if (proof.block) pairEncode(state, proof.block.index, proof.block.nodes)
-    if (proof.hash) pairEncode(state, proof.hash.nodeIndex, proof.hash.nodes)
-    if (proof.seek) pairEncode(state, proof.seek.byteOffset, proof.seek.padding)
-    if (proof.upgrade) pairEncode(state, proof.upgrade.start, proof.upgrade.length)
-    if (priority) uint.encode(state, priority)
-  },
+  ...writer<Request>((state, { id, proof, priority }, step) => {
+    const { block, hash, seek, upgrade } = proof
+    uint[step](state, partsOf(proof) | (priority ? PRIORITY : 0))
+    putPair(state, id, proof.fork, step)
+    if (block) putPair(state, block.index, block.nodes, step)
+    if (hash) putPair(state, hash.nodeIndex, hash.nodes, step)
+    if (seek) putPair(state, seek.byteOffset, seek.padding, step)
+    if (upgrade) putPair(state, upgrade.start, upgrade.length, step)
+    if (priority) uint[step](state, priority)
+  }),
   decode(state) {
     const flags = uint.decode(state)
     const id = uint.decode(state)
@@ -222,61 +200,31 @@ export const requestCodec: Codec<Request> = {
 export const cancelCodec: Codec<number> = uint
 
 export const dataCodec: Codec<Data> = {
-  preencode(state, { id, proof }) {
-    state.end++
-    pairPreencode(state, id, proof.fork)
-    if (proof.block) {
-      uint.preencode(state, proof.block.index)
-      buffer.preencode(state, proof.block.value)
-      nodes.preencode(state, proof.block.nodes)
+  ...writer<Data>((state, { id, proof }, step) => {
+    const { block, hash, seek, upgrade, manifest } = proof
+    uint[step](state, partsOf(proof))
+    putPair(state, id, proof.fork, step)
+    if (block) {
+      uint[step](state, block.index)
+      buffer[step](state, block.value)
+      nodes[step](state, block.nodes)
     }
-    if (proof.hash) {
-      uint.preencode(state, proof.hash.nodeIndex)
-      nodes.preencode(state, proof.hash.nodes)
+    if (hash) {
+      uint[step](state, hash.nodeIndex)
+      nodes[step](state, hash.nodes)
     }
-    if (proof.seek) {
-      uint.preencode(state, proof.seek.byteOffset)
-      nodes.preencode(state, proof.seek.nodes)
+    if (seek) {
+      uint[step](state, seek.byteOffset)
+      nodes[step](state, seek.nodes)
     }
-    if (proof.upgrade) {
-      pairPreencode(state, proof.upgrade.start, proof.upgrade.length)
-      nodes.preencode(state, proof.upgrade.nodes)
-      nodes.preencode(state, proof.upgrade.additionalNodes)
-      buffer.preencode(state, proof.upgrade.signature)
+    if (upgrade) {
+      putPair(state, upgrade.start, upgrade.length, step)
+      nodes[step](state, upgrade.nodes)
+      nodes[step](state, upgrade.additionalNodes)
+      buffer[step](state, upgrade.signature)
     }
-    if (proof.manifest) raw.preencode(state, proof.manifest)
-  },
-  encode(state, { id, proof }) {
-    uint.encode(
-      state,
-      (proof.block ? BLOCK : 0) |
-        (proof.hash ? HASH : 0) |
-        (proof.seek ? SEEK : 0) |
-        (proof.upgrade ? UPGRADE : 0) |
-        (proof.manifest ? MANIFEST : 0)
-    )
-    pairEncode(state, id, proof.fork)
-    if (proof.block) {
-      uint.encode(state, proof.block.index)
-      buffer.encode(state, proof.block.value)
-      nodes.encode(state, proof.block.nodes)
-    }
-    if (proof.hash) {
-      uint.encode(state, proof.hash.nodeIndex)
-      nodes.encode(state, proof.hash.nodes)
-    }
-    if (proof.seek) {
-      uint.encode(state, proof.seek.byteOffset)
-      nodes.encode(state, proof.seek.nodes)
-    }
-    if (proof.upgrade) {
-      pairEncode(state, proof.upgrade.start, proof.upgrade.length)
-      nodes.encode(state, proof.upgrade.nodes)
-      nodes.encode(state, proof.upgrade.additionalNodes)
-      buffer.encode(state, proof.upgrade.signature)
-    }
-    if (proof.manifest) raw.encode(state, proof.manifest)
-  },
+    if (manifest) raw[step](state, manifest)
+  }),
   decode(state) {
     const flags = uint.decode(state)
     const id = uint.decode(state)
@@ -309,16 +257,10 @@ function decodeUpgrade(state: CodecState): Proof['upgrade'] {
 }
 
 export const noDataCodec: Codec<NoData> = {
-  preencode(state, noData) {
-    uint.preencode(state, noData.id)
-    state.end++
-    if (noData.reason) uint.preencode(state, noData.reason)
-  },
-  encode(state, noData) {
-    uint.encode(state, noData.id)
-    uint.encode(state, noData.reason ? 1 : 0)
-    if (noData.reason) uint.encode(state, noData.reason)
-  },
+  ...writer<NoData>((state, { id, reason }, step) => {
+    putPair(state, id, reason ? 1 : 0, step)
+    if (reason) uint[step](state, reason)
+  }),
   decode(state) {
     const id = uint.decode(state)
     const flags = state.start < state.end ? uint.decode(state) : 0
@@ -327,14 +269,10 @@ export const noDataCodec: Codec<NoData> = {
 }
 
 export const wantCodec: Codec<Want> = {
-  preencode(state, want) {
-    pairPreencode(state, want.start, want.length)
-    if (want.any) state.end++
-  },
-  encode(state, want) {
-    pairEncode(state, want.start, want.length)
-    if (want.any) uint.encode(state, 1)
-  },
+  ...writer<Want>((state, { start, length, any }, step) => {
+    putPair(state, start, length, step)
+    if (any) uint[step](state, 1)
+  }),
   decode(state) {
     const start = uint.decode(state)
     const length = uint.decode(state)
@@ -345,11 +283,11 @@ export const wantCodec: Codec<Want> = {
 
 export const bitfieldCodec: Codec<BitfieldMessage> = {
   preencode(state, { start, words }) {
-    pairPreencode(state, start, words.length)
+    putPair(state, start, words.length, 'preencode')
     state.end += words.length * 4
   },
   encode(state, { start, words }) {
-    pairEncode(state, start, words.length)
+    putPair(state, start, words.length, 'encode')
     const view = new DataView(state.buffer.buffer, state.buffer.byteOffset + state.start)
     for (let i = 0; i < words.length; i++) view.setUint32(i * 4, words[i]!, true)
     state.start += words.length * 4
@@ -369,16 +307,10 @@ export const bitfieldCodec: Codec<BitfieldMessage> = {
 }
 
 export const rangeCodec: Codec<Range> = {
-  preencode(state, range) {
-    state.end++
-    uint.preencode(state, range.start)
-    if (range.length !== 1) uint.preencode(state, range.length)
-  },
-  encode(state, range) {
-    uint.encode(state, (range.drop ? 1 : 0) | (range.length === 1 ? 2 : 0))
-    uint.encode(state, range.start)
-    if (range.length !== 1) uint.encode(state, range.length)
-  },
+  ...writer<Range>((state, { drop, start, length }, step) => {
+    putPair(state, (drop ? 1 : 0) | (length === 1 ? 2 : 0), start, step)
+    if (length !== 1) uint[step](state, length)
+  }),
   decode(state) {
     const flags = uint.decode(state)
     const start = uint.decode(state)
@@ -387,15 +319,28 @@ export const rangeCodec: Codec<Range> = {
 }
 
 export const extensionCodec: Codec<Extension> = {
-  preencode(state, extension) {
-    extensionName.preencode(state, extension.name)
-    raw.preencode(state, extension.message)
-  },
-  encode(state, extension) {
-    extensionName.encode(state, extension.name)
-    raw.encode(state, extension.message)
-  },
+  ...writer<Extension>((state, { name, message }, step) => {
+    extensionName[step](state, name)
+    raw[step](state, message)
+  }),
   decode(state) {
     return { name: extensionName.decode(state), message: raw.decode(state) }
   }
+}
+
+type Step = 'preencode' | 'encode'
+
+/** Both steps of writing from one description, so that they cannot disagree. */
+function writer<T>(
+  put: (state: CodecState, value: T, step: Step) => void
+): Pick<Codec<T>, 'preencode' | 'encode'> {
+  return {
+    preencode: (state, value) => put(state, value, 'preencode'),
+    encode: (state, value) => put(state, value, 'encode')
+  }
+}
+
+function putPair(state: CodecState, first: number, second: number, step: Step): void {
+  uint[step](state, first)
+  uint[step](state, second)
 }

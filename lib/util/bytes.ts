@@ -8,11 +8,6 @@ export function allocate(byteLength: number): Uint8Array {
   return new Uint8Array(byteLength)
 }
 
-/** Uninitialised bytes, possibly a view of a shared pool: for what is filled at once and not kept for long. */
-export function allocateUnsafe(byteLength: number): Uint8Array {
-  return b4a.allocUnsafe(byteLength)
-}
-
 /** Uninitialised bytes with a buffer of their own: for what is kept (keys, hashes, blocks). */
 export function allocateOwn(byteLength: number): Uint8Array {
   return b4a.allocUnsafeSlow(byteLength)
@@ -31,11 +26,6 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && b4a.equals(a, b)
-}
-
-/** Negative, zero or positive, in byte order. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  return b4a.compare(a, b)
 }
 
 export function toHex(bytes: Uint8Array): string {
