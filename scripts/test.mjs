@@ -1,7 +1,9 @@
 // Builds, then runs every compiled test; `--long` sets LOGWOOD_LONG=1, which widens the seeded suites.
 // Further arguments are path parts: only the test files whose path holds one of them are run.
-import { spawnSync } from 'node:child_process'
+// What the suites say they tried (test/helpers/long.ts) is printed once more at the end.
+import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -9,11 +11,8 @@ const args = process.argv.slice(2)
 const parts = args.filter((arg) => !arg.startsWith('--'))
 const env = { ...process.env, ...(args.includes('--long') ? { LOGWOOD_LONG: '1' } : {}) }
 
-const run = (command, words) =>
-  spawnSync(command, words, { cwd: root, env, stdio: 'inherit' }).status ?? 1
-
-const build = run('npm', ['run', '--silent', 'build'])
-if (build !== 0) process.exit(build)
+const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, env, stdio: 'inherit' })
+if (build.status !== 0) process.exit(build.status ?? 1)
 
 const files = readdirSync(new URL('../dist/test', import.meta.url), { recursive: true })
   .filter((name) => name.endsWith('.test.js'))
@@ -24,4 +23,20 @@ if (files.length === 0) {
   console.error('no test file matches')
   process.exit(1)
 }
-process.exit(run('npx', ['--no-install', 'brittle-node', ...files]))
+
+const runner = spawn('npx', ['--no-install', 'brittle-node', ...files], {
+  cwd: root,
+  env,
+  stdio: ['ignore', 'pipe', 'inherit']
+})
+const figures = []
+createInterface({ input: runner.stdout }).on('line', (line) => {
+  console.log(line)
+  const found = /^\s*# (?:figures )(.+)$/.exec(line)
+  if (found) figures.push(found[1])
+})
+runner.on('close', (code) => {
+  if (figures.length > 0)
+    console.log(`\n# tried\n${figures.map((each) => `#   ${each}`).join('\n')}`)
+  process.exit(code ?? 1)
+})
