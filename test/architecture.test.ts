@@ -54,6 +54,7 @@ const IMPURE =
 const MAX_LINES = 350
 /** file → why it may be longer. */
 const LONGER: Record<string, string> = {
+  'core/core.ts': 'the facade of one log: a method for each thing that can be asked of it',
   'log/log.ts': 'the public face of a log: a method for each verb, half of it what they promise'
 }
 

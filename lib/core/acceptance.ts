@@ -124,6 +124,7 @@ function changeWithout({ tree }: AcceptContext, verified: VerifiedProof): Change
     ancestor: tree.length,
     presence: null,
     blocks: null,
+    standing: null,
     isAppend: false
   }
 }

@@ -2,6 +2,7 @@
 //
 // header:  uint fork | uint length | uint byteLength | 32 root hash | buffer signature | list roots
 //          | buffer manifest (empty: unknown) | uint contiguous length | buffer user data (empty, kept free)
+//          | standing (standing.ts; may be left out: nothing is amiss)
 // change:  u8 kind | parts, as kind says, in this order:
 //   1 head      uint fork | uint length | uint byteLength | 32 root hash | buffer signature
 //               | unless append: uint ancestor | list roots
@@ -10,6 +11,7 @@
 //   16 nodes    list of nodes
 //   32 blocks   uint byteOffset | uint count | uint length of each
 //               | if append and outside: 32 leaf hash of each | if inside: the bytes of all
+//   128 standing (standing.ts)
 //   64 append   the blocks are the new end of the log; nodes and presence follow from them and are left out
 // node: uint nodeIndex | uint byteLength | 32 hash. Limits: 65,536 nodes, 4,096 bytes of signature without
 // patches (64 KiB in all), 64 KiB more than user data for a manifest, MAX_BLOCKS_PER_APPEND blocks.
@@ -32,6 +34,7 @@ import {
 } from '../util/codec.ts'
 import type { Change, SignedTree } from './change.ts'
 import { MAX_BLOCKS_PER_APPEND } from './constants.ts'
+import { GOOD_STANDING, type Standing, standingCodec } from './standing.ts'
 
 const KIND_HEAD = 1
 const KIND_MANIFEST = 2
@@ -40,6 +43,7 @@ const KIND_PRESENT = 8
 const KIND_NODES = 16
 const KIND_BLOCKS = 32
 const KIND_APPEND = 64
+const KIND_STANDING = 128
 
 const MAX_NODES = 65_536
 const nodeList = list(nodeCodec, MAX_NODES)
@@ -56,6 +60,7 @@ export interface StoredHeader extends StoredHead {
   readonly roots: readonly Node[]
   readonly manifest: Uint8Array | null
   readonly contiguousLength: number
+  readonly standing: Standing
 }
 
 export interface StoredBlocks {
@@ -75,6 +80,7 @@ export interface StoredChange {
   readonly presence: { start: number; length: number; present: boolean } | null
   readonly nodes: readonly Node[]
   readonly blocks: StoredBlocks | null
+  readonly standing: Standing | null
   readonly isAppend: boolean
 }
 
@@ -104,12 +110,16 @@ const storedHead: Codec<StoredHead> = {
   }
 }
 
+/** What a header states: all that the files do not. */
+export interface HeaderState {
+  readonly head: SignedTree
+  readonly manifest: Uint8Array | null
+  readonly contiguousLength: number
+  readonly standing: Standing
+}
+
 /** The header entry for a state. */
-export function headerBody(
-  head: SignedTree,
-  manifest: Uint8Array | null,
-  contiguousLength: number
-): EntryBody {
+export function headerBody({ head, manifest, contiguousLength, standing }: HeaderState): EntryBody {
   const stored = storedHeadOf(head)
   const { roots } = head.tree
   const put = (state: CodecState, run: 'preencode' | 'encode'): void => {
@@ -118,6 +128,7 @@ export function headerBody(
     buffer[run](state, manifest ?? emptyBytes)
     uint[run](state, contiguousLength)
     buffer[run](state, emptyBytes)
+    standingCodec[run](state, standing)
   }
   return entryBody(FLAG_HEADER, put)
 }
@@ -129,11 +140,14 @@ export function decodeHeader(body: Uint8Array): StoredHeader {
     const roots = nodeList.decode(state)
     const manifest = buffer.decode(state)
     const contiguousLength = uint.decode(state)
+    buffer.decode(state)
+    const standing = state.start < state.end ? standingCodec.decode(state) : GOOD_STANDING
     return {
       ...head,
       roots,
       manifest: manifest.byteLength === 0 ? null : manifest,
-      contiguousLength
+      contiguousLength,
+      standing
     }
   })
 }
@@ -202,6 +216,7 @@ export class ChangeBody implements EntryBody {
       }
       if (change.nodes.length > 0) nodeList[run](state, change.nodes)
     }
+    if (change.standing !== null) standingCodec[run](state, change.standing)
     if (change.blocks !== null) this.#putBlocks(state, run, change.blocks)
   }
 
@@ -225,17 +240,24 @@ export function decodeChange(body: Uint8Array, isOutside: boolean): StoredChange
   return decodeBody(body, (state) => {
     const kind = body[state.start++] ?? 0
     const isAppend = (kind & KIND_APPEND) !== 0
-    const head = (kind & KIND_HEAD) === 0 ? null : storedHead.decode(state)
-    const hasRoots = head !== null && !isAppend
-    const cut = hasRoots
-      ? { ancestor: uint.decode(state), roots: nodeList.decode(state) }
-      : { ancestor: null, roots: null }
+    const cut = decodeStoredHead(state, kind)
     const manifest = (kind & KIND_MANIFEST) === 0 ? null : buffer.decode(state)
     const presence = (kind & KIND_PRESENCE) === 0 ? null : decodePresence(state, kind)
     const nodes = (kind & KIND_NODES) === 0 ? [] : nodeList.decode(state)
+    const standing = (kind & KIND_STANDING) === 0 ? null : standingCodec.decode(state)
     const blocks = (kind & KIND_BLOCKS) === 0 ? null : decodeBlocks(state, isAppend, isOutside)
-    return { head, ...cut, manifest, presence, nodes, blocks, isAppend }
+    return { ...cut, manifest, presence, nodes, blocks, standing, isAppend }
   })
+}
+
+function decodeStoredHead(
+  state: CodecState,
+  kind: number
+): Pick<StoredChange, 'head' | 'ancestor' | 'roots'> {
+  if ((kind & KIND_HEAD) === 0) return { head: null, ancestor: null, roots: null }
+  const head = storedHead.decode(state)
+  if ((kind & KIND_APPEND) !== 0) return { head, ancestor: null, roots: null }
+  return { head, ancestor: uint.decode(state), roots: nodeList.decode(state) }
 }
 
 function decodePresence(state: CodecState, kind: number): StoredChange['presence'] {
@@ -265,6 +287,7 @@ function kindOf(change: Change): number {
   if (change.head !== null) kind |= KIND_HEAD
   if (change.manifest !== null) kind |= KIND_MANIFEST
   if (change.blocks !== null) kind |= KIND_BLOCKS
+  if (change.standing !== null) kind |= KIND_STANDING
   if (change.isAppend) return kind | KIND_APPEND
   if (change.presence !== null) kind |= KIND_PRESENCE
   if (change.presence?.present === true) kind |= KIND_PRESENT

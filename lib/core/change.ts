@@ -2,6 +2,7 @@
 // these, made durable by the committer and applied by state.ts, live and at recovery alike.
 import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
+import type { Standing } from './standing.ts'
 
 export interface SignedTree {
   readonly tree: Tree
@@ -26,6 +27,8 @@ export interface Change {
   } | null
   /** The bytes of the blocks that become present, in order, and where they lie in the log. */
   readonly blocks: { readonly byteOffset: number; readonly parts: readonly Uint8Array[] } | null
+  /** The new standing; null: it stays. */
+  readonly standing: Standing | null
   /** All of `blocks` are new at the end of the log and `nodes` is exactly what follows from them. */
   readonly isAppend: boolean
 }
@@ -39,6 +42,7 @@ export function emptyChange(length: number): Change {
     ancestor: length,
     presence: null,
     blocks: null,
+    standing: null,
     isAppend: false
   }
 }

@@ -269,7 +269,7 @@ export class Committer {
   async #startHalf(synced: boolean): Promise<void> {
     const { oplog, state } = this.#parts
     await this.#checkpoint.runAll()
-    const header = headerBody(state.head, state.manifest, state.contiguousLength)
+    const header = headerBody(state)
     const written = this.#write(oplog.prepare([], header), [])
     if (written !== null) await written
     this.#checkpoint.halfStarted()

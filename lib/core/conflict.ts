@@ -1,38 +1,41 @@
-// Conflict: two signed histories of one log, under the same fork number (spec log.md section 12). Judges an
-// accusation, a proof from 0 to a length that we have, and blames nobody without valid signatures. Changes nothing.
-import { ProofError } from '../errors.ts'
+// Conflict: two signed histories of one log, under the same fork number (spec log.md section 12). Compares what a
+// peer proves, from 0 to a length that we have, with ours, and blames nobody without valid signatures. Changes
+// nothing.
 import type { Proof } from '../merkle/proof.ts'
 import type { Tree } from '../merkle/tree.ts'
 import { equalBytes } from '../util/bytes.ts'
-import type { Manifest } from './manifest.ts'
-import { type VerifiedFork, verifyForkProof } from './verifier.ts'
+import type { Conflict } from './conflict-format.ts'
+import { encodeManifest, isCompat, type Manifest } from './manifest.ts'
+import { verifyForkProof } from './verifier.ts'
 
 export interface ConflictContext {
   readonly key: Uint8Array
   readonly manifest: Manifest | null
   readonly tree: Tree
-  /** Our tree as it was at a length; null if its roots are not stored, so that we could not prove our side. */
-  treeAt(length: number): Promise<Tree | null>
+  /** Our own history, proven from nothing up to a length; null if its roots are not stored. */
+  proveUpTo(length: number): Promise<Proof | null>
 }
 
-/** Whether the proof shows, by the log's own signature, another history than ours. */
-export async function isConflict(context: ConflictContext, proof: Proof): Promise<boolean> {
-  const { tree } = context
-  const { upgrade } = proof
-  if (proof.fork !== tree.fork || upgrade === null || upgrade.start !== 0) return false
-  if (upgrade.length > tree.length) return false
-  const theirs = verified(context, proof)
-  if (theirs === null) return false
-  const ours = await context.treeAt(theirs.asked.length)
-  return ours !== null && !equalBytes(ours.rootHash, theirs.asked.rootHash)
-}
-
-/** Null if it is false: then nobody but its sender is to blame. */
-function verified(context: ConflictContext, proof: Proof): VerifiedFork | null {
-  try {
-    return verifyForkProof(context, proof)
-  } catch (error) {
-    if (error instanceof ProofError) return null
-    throw error
-  }
+/**
+ * `same`: up to there its history is ours. `unknown`: it speaks of another fork, of more than we have, or of
+ * something that we could not prove ourselves. Otherwise the proof that the key signed two histories.
+ * @throws ProofError if it is false: then nobody but its sender is to blame
+ */
+export async function compareHistories(
+  context: ConflictContext,
+  proof: Proof
+): Promise<Conflict | 'same' | 'unknown'> {
+  const { tree, key, manifest } = context
+  const { upgrade, fork } = proof
+  if (fork !== tree.fork || upgrade === null || upgrade.start !== 0) return 'unknown'
+  if (upgrade.length > tree.length) return 'unknown'
+  const theirs = verifyForkProof(context, proof)
+  const { length } = theirs.asked
+  const own = length > tree.length ? null : await context.proveUpTo(length)
+  if (own === null || own.upgrade === null) return 'unknown'
+  const ours = verifyForkProof(context, own)
+  if (ours.asked.length !== length) return 'unknown'
+  if (equalBytes(ours.asked.rootHash, theirs.asked.rootHash)) return 'same'
+  const known = manifest === null || isCompat(manifest, key) ? null : encodeManifest(manifest)
+  return { fork, length, manifest: known, sides: [own.upgrade, upgrade] }
 }

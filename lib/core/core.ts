@@ -7,7 +7,7 @@
 // Design: architecture.md sections 5 and 6, reliability.md sections 2 to 6.
 import { StorageError } from '../errors.ts'
 import { rootsOf } from '../merkle/flat-tree.ts'
-import type { Proof, ProofRequest } from '../merkle/proof.ts'
+import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
 import type { SignedHead, Tree } from '../merkle/tree.ts'
 import type { LogFiles } from '../storage/log-files.ts'
@@ -17,14 +17,24 @@ import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
 import type { Change, SignedTree } from './change.ts'
 import { Committer, type Durability } from './committer.ts'
+import { type Conflict, decodeConflict, proofsOf } from './conflict-format.ts'
 import { type CoreChange, type CoreEvents, describe } from './core-events.ts'
-import type { BehindReason } from './fence.ts'
 import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manifest.ts'
 import { Offsets, UNKNOWN } from './offsets.ts'
 import { type CoreOptions, type Opened, openLog } from './opening.ts'
 import { makeProof } from './prover.ts'
+import type { BehindReason } from './standing.ts'
 import type { CoreState, Damage } from './state.ts'
 import { type Accepted, Writer } from './writer.ts'
+
+/** The proof that one key signed two histories. */
+export interface CoreConflict {
+  readonly fork: number
+  /** Both histories have that many blocks. */
+  readonly length: number
+  /** For whoever knows the key: see verifyConflict. */
+  readonly proof: Uint8Array
+}
 
 export class Core extends Resource {
   /** 32 bytes. Secret between those who may read. */
@@ -39,6 +49,7 @@ export class Core extends Resource {
   readonly #writer: Writer
   readonly #events: Emitter<CoreEvents> = new Emitter()
   #manifest: Manifest | null
+  #conflict: Conflict | null
   #published: SignedTree
 
   private constructor(opened: Opened) {
@@ -50,6 +61,7 @@ export class Core extends Resource {
     this.#opened = opened
     this.#state = state
     this.#manifest = opened.manifest
+    this.#conflict = conflictOf(state)
     this.#published = state.head
     this.#offsets = new Offsets(state.nodes)
     this.#reader = new BlockReader(state, this.#offsets)
@@ -61,7 +73,9 @@ export class Core extends Resource {
       opened,
       committer: this.#committer,
       reader: this.#reader,
-      manifest: () => this.#manifest
+      manifest: () => this.#manifest,
+      proveUpTo: (length) =>
+        this.prove({ ...emptyRequest, fork: this.fork, upgrade: { start: 0, length } })
     })
   }
 
@@ -162,6 +176,27 @@ export class Core extends Resource {
     this.#state.blocks.release(block)
   }
 
+  /** Two histories were signed under the present fork number: nothing more is taken in or signed under it. */
+  get frozen(): boolean {
+    return this.#conflict !== null && this.#conflict.fork >= this.fork
+  }
+
+  /** What shows peers that the log is frozen: proofs of two histories up to one length; null if it is not. */
+  get evidence(): { readonly length: number; readonly proofs: readonly Proof[] } | null {
+    if (this.#conflict === null || !this.frozen) return null
+    return { length: this.#conflict.length, proofs: proofsOf(this.#conflict) }
+  }
+
+  /**
+   * Compares a proof of this log's history, from 0 on, with ours. If it is another one, that is kept and the log
+   * frozen before this resolves.
+   * @throws ProofError if it is false
+   */
+  judge(proof: Proof): Promise<'same' | 'unknown' | 'conflict'> {
+    this.assertOpen('log')
+    return this.#writer.judge(proof)
+  }
+
   onChange(listener: (change: CoreChange) => void): Unsubscribe {
     return this.#events.on('published', listener)
   }
@@ -186,6 +221,13 @@ export class Core extends Resource {
   /** Why nothing may be appended; null if it may. */
   get behind(): BehindReason | null {
     return this.#opened.fence.reason
+  }
+
+  /** The newest proof that the key signed two histories, also if a higher fork has settled it; else null. */
+  get conflict(): CoreConflict | null {
+    const bytes = this.#state.standing.conflict
+    if (this.#conflict === null || bytes === null) return null
+    return { fork: this.#conflict.fork, length: this.#conflict.length, proof: bytes.slice() }
   }
 
   get manifest(): Manifest | null {
@@ -338,6 +380,7 @@ export class Core extends Resource {
 
   #onApplied(change: Change): void {
     if (change.manifest !== null) this.#manifest = decodeManifest(change.manifest)
+    if (change.standing !== null) this.#conflict = conflictOf(this.#state)
     if (change.head !== null && !change.isAppend) this.#offsets.cut(change.ancestor)
     this.#events.emit('applied', describe(change))
   }
@@ -346,4 +389,8 @@ export class Core extends Resource {
     if (change.head !== null) this.#published = change.head
     this.#events.emit('published', describe(change))
   }
+}
+
+function conflictOf({ standing }: CoreState): Conflict | null {
+  return standing.conflict === null ? null : decodeConflict(standing.conflict)
 }

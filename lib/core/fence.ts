@@ -1,21 +1,23 @@
 // Fence: never sign two histories for one fork and length (reliability.md sections 3 S8 and 6.4). What is
 // signed must lie above what is stored, and never beside what was signed or seen before. A log that may have
-// been elsewhere in the meantime is `behind`: readable, but not appendable until it caught up or was told.
+// been elsewhere in the meantime is `behind`: readable, but not appendable until it caught up or was told. One
+// whose key signed two histories is `frozen`: nothing more is signed under that fork number.
 //
 //   open ──(lost entries, a copy, a longer head from a peer)──▶ behind ──resume──▶ open
+//   open, behind ──(a conflict)──▶ frozen ──(a higher fork: truncate, resume)──▶ open
 //
 // Owner: Core.
 import { StateError } from '../errors.ts'
 import type { TreeHead } from '../merkle/tree.ts'
 import { equalBytes } from '../util/bytes.ts'
-
-/** Why a log is behind: entries were lost, it is a copy of another, or a peer holds more that we signed. */
-export type BehindReason = 'damaged' | 'copied' | 'peer-ahead'
+import type { BehindReason } from './standing.ts'
 
 export class Fence {
   #reason: BehindReason | null
   /** The highest head known: signed by us and not withdrawn, or shown by a peer. */
   #highest: TreeHead | null = null
+  /** Under this fork number and lower ones nothing is signed. */
+  #frozenFork = -1
 
   constructor(reason: BehindReason | null) {
     this.#reason = reason
@@ -25,11 +27,22 @@ export class Fence {
     return this.#reason
   }
 
+  /** Two histories were signed under this fork number; -1: under none. */
+  get frozenFork(): number {
+    return this.#frozenFork
+  }
+
   /**
    * To be asked before each signature.
-   * @throws StateError BEHIND
+   * @throws StateError BEHIND, FROZEN
    */
   allow(head: TreeHead): void {
+    if (head.fork <= this.#frozenFork) {
+      throw new StateError(
+        'FROZEN',
+        `Two histories were signed under fork ${this.#frozenFork}: truncate, or resume trusting this one`
+      )
+    }
     if (this.#reason !== null) {
       throw new StateError(
         'BEHIND',
@@ -62,6 +75,15 @@ export class Fence {
   /** The log has a head from elsewhere, or was opened with it. */
   reached(head: TreeHead): void {
     if (this.#highest === null || isAbove(head, this.#highest)) this.#highest = head
+  }
+
+  /** Another history was signed under this fork number. */
+  freeze(fork: number): void {
+    this.#frozenFork = Math.max(this.#frozenFork, fork)
+  }
+
+  shut(reason: BehindReason): void {
+    this.#reason ??= reason
   }
 
   open(): void {

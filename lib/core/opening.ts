@@ -16,8 +16,9 @@ import { readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { headerBody } from './change-format.ts'
 import type { Durability } from './committer.ts'
+import { decodeConflict } from './conflict-format.ts'
 import { type CoreLimits, defaultLimits } from './constants.ts'
-import { type BehindReason, Fence } from './fence.ts'
+import { Fence } from './fence.ts'
 import { verifyHead } from './head-signature.ts'
 import {
   compatManifest,
@@ -29,6 +30,7 @@ import {
   manifestKey
 } from './manifest.ts'
 import { recover } from './recovery.ts'
+import type { BehindReason } from './standing.ts'
 import { CoreState, type Damage } from './state.ts'
 
 export interface CoreOptions {
@@ -98,16 +100,17 @@ async function openFound(
   const { files, options, env } = context
   const { key } = scan.identity
   assertKey(options, key)
-  const { state, position, isClean, lost } = await recover(files, scan, onDamage)
+  const { state, position, isClean } = await recover(files, scan, onDamage)
   const secret = await readSecret(files.secret)
   const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
   if (!isSigned(state, manifest, key)) {
     throw new StorageError('CORRUPT', 'oplog holds a head whose signature is not that of the log')
   }
-  const reason = keyPair === null ? null : await behindReason(files, secret, lost !== null)
-  const fence = new Fence(reason)
+  const fence = new Fence(keyPair === null ? null : await behindReason(files, secret, state))
   fence.reached(state.tree.head())
+  const { conflict } = state.standing
+  if (conflict !== null) fence.freeze(decodeConflict(conflict).fork)
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
   return { ...context, key, keyPair, manifest, state, oplog, fence, isClean }
 }
@@ -161,7 +164,7 @@ async function firstHalf(
 ): Promise<Oplog> {
   const position: OplogPosition = Oplog.unstarted(identity)
   const oplog = new Oplog(files.oplog, identity, position, env)
-  const group = oplog.prepare([], headerBody(state.head, state.manifest, 0))
+  const group = oplog.prepare([], headerBody(state))
   await oplog.write(group)
   oplog.advance(group)
   await files.oplog.sync()
@@ -221,9 +224,9 @@ function isSigned(state: CoreState, manifest: Manifest | null, key: Uint8Array):
 async function behindReason(
   files: LogFiles,
   secret: Secret | null,
-  isDamaged: boolean
+  { standing }: CoreState
 ): Promise<BehindReason | null> {
-  if (isDamaged) return 'damaged'
+  if (standing.behind !== null) return standing.behind
   const place = secret?.place ?? null
   if (place === null) return null
   return (await files.secretPlace()) === place ? null : 'copied'

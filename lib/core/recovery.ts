@@ -24,8 +24,6 @@ export interface Recovery {
   readonly position: OplogPosition
   /** The half holds nothing but its header, and nothing was repaired. */
   readonly isClean: boolean
-  /** Acknowledged entries are gone. */
-  readonly lost: { readonly from: number; readonly to: number } | null
 }
 
 /** @throws StorageError CORRUPT, READ_FAILED */
@@ -40,6 +38,7 @@ export async function recover(
   state.signature = copyOf(header.signature)
   state.manifest = header.manifest === null ? null : copyOf(header.manifest)
   state.contiguousLength = Math.min(header.contiguousLength, header.length)
+  state.standing = header.standing
   let { position, lost } = scan
   state.presence.replaying(true)
   for (const entry of scan.entries) {
@@ -54,10 +53,12 @@ export async function recover(
   state.presence.replaying(false)
   const healed = await checkRoots(state, onDamage)
   const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
+  // Until it is settled, whatever happens in between: the header that follows a repair knows of no loss.
+  if (lost !== null) state.standing = { ...state.standing, behind: 'damaged' }
   if (lost !== null || scan.headerSkipped) {
     onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
   }
-  return { state, position, isClean, lost }
+  return { state, position, isClean }
 }
 
 /** False: the entry does not fit, or its bytes outside did not reach the disk. */
@@ -93,7 +94,8 @@ function restore(state: CoreState, stored: StoredChange): Change | null {
     head: head === null || tree === null ? null : { tree, signature: copyOf(head.signature) },
     ancestor: ancestor ?? state.tree.length,
     presence: stored.presence,
-    blocks: stored.blocks === null ? null : { byteOffset: stored.blocks.byteOffset, parts: [] }
+    blocks: stored.blocks === null ? null : { byteOffset: stored.blocks.byteOffset, parts: [] },
+    standing: stored.standing
   }
 }
 
@@ -126,6 +128,7 @@ function restoreAppend(
     ancestor: start,
     presence: { start, length: blocks.byteLengths.length, present: true },
     blocks: { byteOffset: blocks.byteOffset, parts: [] },
+    standing: null,
     isAppend: true
   }
 }

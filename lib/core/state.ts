@@ -9,6 +9,7 @@ import { NodeFile } from '../storage/node-file.ts'
 import { PresenceFile } from '../storage/presence-file.ts'
 import { emptyBytes } from '../util/bytes.ts'
 import type { Change, SignedTree } from './change.ts'
+import { GOOD_STANDING, type Standing } from './standing.ts'
 
 export interface Damage {
   readonly file: 'oplog' | 'blocks' | 'nodes' | 'presence'
@@ -22,6 +23,7 @@ export class CoreState {
   signature: Uint8Array = emptyBytes
   /** Encoded; null: not known. */
   manifest: Uint8Array | null = null
+  standing: Standing = GOOD_STANDING
   /** Blocks 0 up to here are all held. */
   contiguousLength = 0
   readonly nodes: NodeFile
@@ -101,6 +103,7 @@ export class CoreState {
  */
 export function apply(state: CoreState, change: Change, inline: Uint8Array | null): void {
   if (change.manifest !== null) state.manifest = change.manifest
+  if (change.standing !== null) state.standing = change.standing
   if (change.head !== null) applyHead(state, change, change.head)
   for (const node of change.nodes) state.nodes.put(node)
   if (inline !== null && change.blocks !== null) {

@@ -5,18 +5,21 @@ import type { KeyPair } from '../crypto/key-pair.ts'
 import { ArgumentError, StateError } from '../errors.ts'
 import type { Node } from '../merkle/node.ts'
 import type { Proof } from '../merkle/proof.ts'
-import type { SignedHead, Tree } from '../merkle/tree.ts'
+import type { SignedHead, Tree, TreeHead } from '../merkle/tree.ts'
 import type { NodeSource } from '../storage/node-source.ts'
 import { writeSecret } from '../storage/secret-file.ts'
 import { type AcceptContext, changeNow, changeOf, isEmpty } from './acceptance.ts'
 import type { BlockReader } from './block-reader.ts'
 import { type Change, emptyChange } from './change.ts'
 import type { Committer, Durability } from './committer.ts'
+import { compareHistories } from './conflict.ts'
+import { encodeConflict } from './conflict-format.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
 import { signHead } from './head-signature.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
 import type { Opened } from './opening.ts'
+import type { Standing } from './standing.ts'
 
 export interface WriterParts {
   readonly opened: Opened
@@ -24,6 +27,8 @@ export interface WriterParts {
   readonly reader: BlockReader
   /** As known now: a reader may learn it with a proof. */
   readonly manifest: () => Manifest | null
+  /** Our own history, proven from nothing up to a length. */
+  readonly proveUpTo: (length: number) => Promise<Proof | null>
 }
 
 export type Accepted = 'stored' | 'already-here' | 'outdated'
@@ -34,6 +39,7 @@ export class Writer {
   readonly #tipNodes: NodeSource
   readonly #tipOffsets: Offsets
   #tipOffsetsOf = 0
+  #standingUnderWay: Standing | null = null
   #isSettled: boolean
   #settling: Promise<void> | null = null
 
@@ -82,6 +88,7 @@ export class Writer {
       ancestor: base.length,
       presence: { start: base.length, length: blocks.length, present: true },
       blocks: { byteOffset: base.byteLength, parts: blocks },
+      standing: null,
       isAppend: true
     }
     return this.#commitHead(change, tree, level)
@@ -106,7 +113,8 @@ export class Writer {
     }
     const tree = cut.withFork(newFork)
     const head = { tree, signature: this.#sign(tree, keyPair) }
-    return this.#commitHead({ ...emptyChange(length), head }, tree, this.#strongest)
+    const change = { ...emptyChange(length), head, standing: this.#settledStanding() }
+    return this.#commitHead(change, tree, this.#strongest)
   }
 
   async clear(start: number, end: number): Promise<void> {
@@ -131,6 +139,7 @@ export class Writer {
     if (!this.#isSettled) await this.settle()
     const { committer, opened } = this.#parts
     const { tip, generation } = committer
+    if (proof.fork <= opened.fence.frozenFork) return 'outdated'
     const context = this.#acceptContext()
     // Without waiting where that can be: then proofs that come in one turn may build on each other.
     let change = changeNow(context, proof)
@@ -139,15 +148,15 @@ export class Writer {
       this.#assertChangeable()
     }
     if (change === null || generation !== committer.generation) return 'outdated'
+    if (proof.fork <= opened.fence.frozenFork) return 'outdated'
     if (change.head !== null && committer.tip !== tip) return 'outdated'
     if (isEmpty(change) || this.#isKnown(change)) return 'already-here'
-    if (change.head !== null && opened.keyPair !== null) {
-      opened.fence.saw(change.head.tree.head())
+    if (change.head === null) {
+      await committer.commit({ ...change, ancestor: committer.tip.length }, 'process')
+    } else {
+      const standing = this.#standingBefore(change.head.tree.head())
+      await this.#commit({ ...change, standing }, this.#strongest)
     }
-    await committer.commit(
-      { ...change, ancestor: change.head === null ? committer.tip.length : change.ancestor },
-      change.head === null ? 'process' : this.#strongest
-    )
     return 'stored'
   }
 
@@ -158,15 +167,45 @@ export class Writer {
   }
 
   async resume(trust: 'local' | 'peers'): Promise<void> {
-    const { fence, files, keyPair } = this.#parts.opened
-    this.#assertWritable()
-    if (fence.reason === null) return
-    const { length } = this.#parts.committer.tip
+    const { fence, files } = this.#parts.opened
+    const keyPair = this.#assertWritable()
+    const { fork, length } = this.#parts.committer.tip
+    const { reason } = fence
+    const isFrozen = fork <= fence.frozenFork
+    if (isFrozen && trust === 'peers') {
+      throw new StateError('FROZEN', 'Of two signed histories none can be trusted as it is')
+    }
+    if (reason === null && !isFrozen) return
     fence.open()
-    if (trust === 'local') await this.truncate(length, null)
-    if (keyPair !== null && files.secret.byteLength > 0) {
+    try {
+      if (trust === 'local') await this.truncate(length, null)
+      else await this.#commitStanding({ ...this.#standing, behind: null })
+    } catch (error) {
+      if (reason !== null) fence.shut(reason)
+      throw error
+    }
+    if (files.secret.byteLength > 0) {
       await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
     }
+  }
+
+  /**
+   * Whether the proof shows, signed, another history than ours; then that is kept, and the log frozen, before this
+   * resolves.
+   * @throws ProofError if it is false
+   */
+  async judge(proof: Proof): Promise<'same' | 'unknown' | 'conflict'> {
+    const { committer, opened, manifest, proveUpTo } = this.#parts
+    const { fence, key } = opened
+    if (proof.fork <= fence.frozenFork) return 'unknown'
+    const { tree } = opened.state
+    const context = { key, tree, manifest: manifest(), proveUpTo }
+    const found = await compareHistories(context, proof)
+    if (found === 'same' || found === 'unknown') return found
+    if (committer.tip.fork > found.fork || opened.readOnly) return 'unknown'
+    fence.freeze(found.fork)
+    await this.#commitStanding({ ...this.#standing, conflict: encodeConflict(found) })
+    return 'conflict'
   }
 
   #acceptContext(): AcceptContext {
@@ -184,10 +223,46 @@ export class Writer {
     }
   }
 
+  /** As changes under way leave it. */
+  get #standing(): Standing {
+    return this.#standingUnderWay ?? this.#parts.opened.state.standing
+  }
+
+  /** What a truncation of ours ends: its fork number was never used by anybody else. */
+  #settledStanding(): Standing | null {
+    return this.#standing.behind === null ? null : { ...this.#standing, behind: null }
+  }
+
+  /** A head of ours from elsewhere is about to be taken: whoever has it may have more. */
+  #standingBefore(head: TreeHead): Standing | null {
+    const { fence, keyPair } = this.#parts.opened
+    if (keyPair === null) return null
+    fence.saw(head)
+    if (fence.reason === this.#standing.behind) return null
+    return { ...this.#standing, behind: fence.reason }
+  }
+
+  async #commitStanding(standing: Standing): Promise<void> {
+    const { committer } = this.#parts
+    await this.settle()
+    await this.#commit({ ...emptyChange(committer.tip.length), standing }, this.#strongest)
+  }
+
+  async #commit(change: Change, level: Durability): Promise<void> {
+    if (change.standing !== null) this.#standingUnderWay = change.standing
+    try {
+      await this.#parts.committer.commit(change, level)
+    } catch (error) {
+      // All that was waiting behind it is rejected, too.
+      this.#standingUnderWay = null
+      throw error
+    }
+  }
+
   async #commitHead(change: Change, tree: Tree, level: Durability): Promise<SignedHead> {
     const { committer, opened } = this.#parts
     try {
-      await committer.commit(change, level)
+      await this.#commit(change, level)
     } catch (error) {
       opened.fence.withdrawTo(committer.tip.head())
       throw error

@@ -1,13 +1,15 @@
 // Two histories under one key are told from one history, and from false accusations.
 import { type Assertions, test } from 'brittle'
-import { type ConflictContext, isConflict } from '../../lib/core/conflict.ts'
+import { type ConflictContext, compareHistories } from '../../lib/core/conflict.ts'
+import { verifyConflict } from '../../lib/core/conflict-format.ts'
 import { Core } from '../../lib/core/core.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { emptyRequest, type Proof } from '../../lib/merkle/proof.ts'
-import { Tree } from '../../lib/merkle/tree.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
 import { memoryStorage } from '../../lib/storage/memory-storage.ts'
-import { fromUtf8 } from '../../lib/util/bytes.ts'
+import { fromUtf8, toUtf8 } from '../../lib/util/bytes.ts'
+import { RecordedDisk } from '../helpers/recorded-disk.ts'
+import { errorOf } from '../helpers/replication.ts'
 
 const keyPair = createKeyPair(new Uint8Array(32).fill(3))
 
@@ -18,41 +20,138 @@ async function logOf(t: Assertions, texts: readonly string[]): Promise<Core> {
   return core
 }
 
-/** The tree at each length is rebuilt from the texts. */
-function contextOf({ key, manifest, tree }: Core, texts: readonly string[]): ConflictContext {
-  const treeAt = (length: number): Promise<Tree | null> => {
-    const batch = Tree.empty().extend()
-    batch.appendAll(texts.slice(0, length).map(fromUtf8))
-    return Promise.resolve(batch.tree())
-  }
-  return { key, manifest, tree, treeAt }
+function contextOf(core: Core): ConflictContext {
+  const { key, manifest, tree } = core
+  return { key, manifest, tree, proveUpTo: (length) => upTo(core, length) }
 }
 
-async function upTo(core: Core, length: number): Promise<Proof> {
-  const proof = await core.prove({ ...emptyRequest, upgrade: { start: 0, length } })
+async function upTo(core: Core, length: number, fork = 0): Promise<Proof> {
+  const proof = await core.prove({ ...emptyRequest, fork, upgrade: { start: 0, length } })
   if (proof === null) throw new Error('The log cannot be proven')
   return proof
 }
 
-test('a conflict is what the signature proves, and nothing else', async (t) => {
-  const ours = ['a', 'b', 'c', 'd', 'e']
-  const local = await logOf(t, ours)
-  const other = await logOf(t, ['a', 'b', 'c', 'X', 'Y', 'Z'])
-  const context = contextOf(local, ours)
+function withSignature(proof: Proof, change: (signature: Uint8Array) => void): Proof {
+  const signature = proof.upgrade!.signature.slice()
+  change(signature)
+  return { ...proof, upgrade: { ...proof.upgrade!, signature } }
+}
 
-  t.ok(await isConflict(context, await upTo(other, 5)), 'another history')
-  t.ok(await isConflict(context, await upTo(other, 4)))
-  t.absent(await isConflict(context, await upTo(other, 3)), 'the same up to there')
-  t.absent(await isConflict(context, await upTo(other, 6)), 'longer than ours: not comparable')
-  t.absent(await isConflict(context, await upTo(local, 5)), 'our own history')
+const flipped = (signature: Uint8Array): void => {
+  signature[10]! ^= 1
+}
+
+test('a conflict is what the signature proves, and nothing else', async (t) => {
+  const local = await logOf(t, ['a', 'b', 'c', 'd', 'e'])
+  const other = await logOf(t, ['a', 'b', 'c', 'X', 'Y', 'Z'])
+  const context = contextOf(local)
+  const compare = async (proof: Proof): Promise<string> => {
+    const found = await compareHistories(context, proof)
+    return typeof found === 'string' ? found : `conflict at ${found.length}`
+  }
+
+  t.is(await compare(await upTo(other, 5)), 'conflict at 5', 'another history')
+  t.is(await compare(await upTo(other, 4)), 'conflict at 4')
+  t.is(await compare(await upTo(other, 3)), 'same', 'the same up to there')
+  t.is(await compare(await upTo(other, 6)), 'unknown', 'longer than ours: not comparable')
+  t.is(await compare(await upTo(local, 5)), 'same', 'our own history')
 
   const proof = await upTo(other, 5)
-  const signature = proof.upgrade!.signature.slice()
-  signature[10]! ^= 1
-  const forged = { ...proof, upgrade: { ...proof.upgrade!, signature } }
-  t.absent(await isConflict(context, forged), 'a false signature accuses nobody')
-  t.absent(await isConflict(context, { ...proof, fork: 1 }), 'another fork is another history')
-  t.absent(await isConflict(context, { ...proof, upgrade: null }))
-  const unknown = { ...context, treeAt: () => Promise.resolve(null) }
-  t.absent(await isConflict(unknown, proof), 'we could not prove our side')
+  const forged = withSignature(proof, flipped)
+  t.is(await errorOf(compare(forged)), 'ProofError BAD_SIGNATURE', 'its sender is to blame')
+  t.is(await compare({ ...proof, fork: 1 }), 'unknown', 'another fork is another history')
+  t.is(await compare({ ...proof, upgrade: null }), 'unknown')
+  const unknown = { ...context, proveUpTo: () => Promise.resolve(null) }
+  t.is(await compareHistories(unknown, proof), 'unknown', 'we could not prove our side')
 })
+
+test('a conflict is kept, freezes the log, and convinces third parties', async (t) => {
+  const disk = new RecordedDisk()
+  const open = async (): Promise<Core> => Core.open(await LogFiles.open(disk.factory), { keyPair })
+  const other = await logOf(t, ['a', 'b', 'c', 'X', 'Y', 'Z'])
+  let core = await open()
+  await core.append(['a', 'b', 'c', 'd', 'e'].map(fromUtf8))
+  t.is(await core.judge(await upTo(other, 5)), 'conflict')
+  for (const when of ['at once', 'after reopening']) {
+    t.ok(core.frozen, when)
+    t.alike(core.conflict && [core.conflict.fork, core.conflict.length], [0, 5])
+    t.is(await errorOf(core.append([fromUtf8('f')])), 'StateError FROZEN')
+    t.is(await errorOf(core.resume({ trust: 'peers' })), 'StateError FROZEN')
+    t.is(toUtf8((await core.read(4))!), 'e', 'it can be read')
+    t.is(await core.accept(await upTo(other, 5)), 'outdated', 'nothing is taken in')
+    await core.close()
+    core = await open()
+  }
+  const { proof } = core.conflict!
+  t.alike(verifyConflict(core.key, proof), { fork: 0, length: 5 })
+  t.is(await errorOf(() => verifyConflict(new Uint8Array(32), proof)), 'ProofError BAD_MANIFEST')
+  let accepted = 0
+  for (let bit = 0; bit < proof.byteLength * 8; bit++) {
+    const damaged = proof.slice()
+    damaged[bit >> 3]! ^= 1 << (bit & 7)
+    const outcome = await errorOf(() => verifyConflict(core.key, damaged))
+    if (outcome === 'none') accepted++
+    else if (!outcome.startsWith('ProofError')) t.fail(`bit ${bit}: ${outcome}`)
+  }
+  t.is(accepted, 0, `${proof.byteLength * 8} flipped bits`)
+
+  await core.truncate(3)
+  t.absent(core.frozen, 'the owner goes on under the next fork number')
+  t.is(core.fork, 1)
+  await core.append([fromUtf8('d2')])
+  t.ok(core.conflict, 'the proof is kept')
+  await core.close()
+})
+
+test('what is behind stays so over reopening, until it is resumed', async (t) => {
+  const disk = new RecordedDisk()
+  const open = async (): Promise<Core> => Core.open(await LogFiles.open(disk.factory), { keyPair })
+  const ahead = await logOf(t, ['a', 'b', 'c'])
+  let core = await open()
+  await core.append([fromUtf8('a')])
+  await core.accept((await ahead.prove({ ...emptyRequest, upgrade: { start: 1, length: 2 } }))!)
+  t.is(core.length, 3)
+  for (let i = 0; i < 2; i++) {
+    t.is(core.behind, 'peer-ahead')
+    t.is(await errorOf(core.append([fromUtf8('x')])), 'StateError BEHIND')
+    await core.close()
+    core = await open()
+  }
+  await core.resume({ trust: 'peers' })
+  await core.close()
+  core = await open()
+  t.is(core.behind, null)
+  await core.append([fromUtf8('d')])
+  t.alike([core.fork, core.length], [0, 4])
+  await core.close()
+})
+
+test('lost entries are not forgotten by reopening', async (t) => {
+  const disk = new RecordedDisk()
+  const open = async (): Promise<Core> => Core.open(await LogFiles.open(disk.factory), { keyPair })
+  let core = await open()
+  for (let i = 0; i < 4; i++) await core.append([fromUtf8(`block ${i}`)])
+  // As a killed process leaves it, and then a byte of an acknowledged entry flips.
+  const images = new Map([...disk.images].map(([name, bytes]) => [name, bytes.slice()]))
+  await core.close()
+  const oplog = images.get('oplog')!
+  const at = indexOf(oplog, fromUtf8('block 2'))
+  oplog[at]! ^= 1
+  for (const [name, bytes] of images) disk.images.set(name, bytes)
+  for (let i = 0; i < 3; i++) {
+    core = await open()
+    t.is(core.length, 2)
+    t.is(core.behind, 'damaged')
+    await core.close()
+  }
+  core = await open()
+  await core.resume({ trust: 'local' })
+  await core.close()
+  core = await open()
+  t.alike([core.behind, core.fork, core.length], [null, 1, 2])
+  await core.close()
+})
+
+function indexOf(bytes: Uint8Array, part: Uint8Array): number {
+  return Buffer.from(bytes).indexOf(part)
+}
