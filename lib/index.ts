@@ -1,6 +1,8 @@
 // The public face of Logwood: the only file that re-exports.
 
 export type { Durability } from './core/committer.ts'
+export { verifyConflict } from './core/conflict-format.ts'
+export type { CoreConflict as LogConflict } from './core/core.ts'
 export { keyFromText, keyToText } from './core/key-text.ts'
 export { discoveryKeyOf, type Manifest } from './core/manifest.ts'
 export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'
@@ -24,6 +26,7 @@ export type {
 export type { Node } from './merkle/node.ts'
 export type { Proof, ProofRequest } from './merkle/proof.ts'
 export { Mux } from './mux/mux.ts'
+export type { ReorgPlan } from './replication/download/reorg.ts'
 export type { RawDuplex } from './secret-stream/raw-duplex.ts'
 export { SecretStream } from './secret-stream/secret-stream.ts'
 export type { RandomAccess, StorageFactory } from './storage/file.ts'

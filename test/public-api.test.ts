@@ -20,7 +20,8 @@ const VALUES = [
   'createKeyPair',
   'discoveryKeyOf',
   'keyFromText',
-  'keyToText'
+  'keyToText',
+  'verifyConflict'
 ]
 
 const TYPES = [
@@ -39,6 +40,7 @@ const TYPES = [
   'ErrorCode',
   'GetOptions',
   'KeyPair',
+  'LogConflict',
   'LogEvents',
   'LogInfo',
   'LogOptions',
@@ -49,6 +51,7 @@ const TYPES = [
   'ProofRequest',
   'RandomAccess',
   'RawDuplex',
+  'ReorgPlan',
   'SessionOptions',
   'StorageFactory',
   'Transfer',

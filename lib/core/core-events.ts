@@ -14,6 +14,8 @@ export interface CoreChange {
     readonly present: boolean
   } | null
   readonly manifestChanged: boolean
+  /** It became `behind`, or was resumed, or a conflict is kept. */
+  readonly standingChanged: boolean
 }
 
 export type CoreEvents = {
@@ -26,6 +28,12 @@ export type CoreEvents = {
 }
 
 export function describe(change: Change): CoreChange {
-  const { head, ancestor, presence, manifest } = change
-  return { headChanged: head !== null, ancestor, presence, manifestChanged: manifest !== null }
+  const { head, ancestor, presence, manifest, standing } = change
+  return {
+    headChanged: head !== null,
+    ancestor,
+    presence,
+    manifestChanged: manifest !== null,
+    standingChanged: standing !== null
+  }
 }

@@ -11,7 +11,6 @@ import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
 import type { SignedHead, Tree } from '../merkle/tree.ts'
 import type { LogFiles } from '../storage/log-files.ts'
-import { background } from '../util/background.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
@@ -19,11 +18,14 @@ import type { Change, SignedTree } from './change.ts'
 import { Committer, type Durability } from './committer.ts'
 import { type Conflict, decodeConflict, proofsOf } from './conflict-format.ts'
 import { type CoreChange, type CoreEvents, describe } from './core-events.ts'
+import type { ForkSearch } from './fork-search.ts'
+import { Histories } from './histories.ts'
 import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manifest.ts'
 import { Offsets, UNKNOWN } from './offsets.ts'
 import { type CoreOptions, type Opened, openLog } from './opening.ts'
 import { makeProof } from './prover.ts'
 import type { BehindReason } from './standing.ts'
+import { Standings } from './standings.ts'
 import type { CoreState, Damage } from './state.ts'
 import { type Accepted, Writer } from './writer.ts'
 
@@ -47,6 +49,7 @@ export class Core extends Resource {
   readonly #offsets: Offsets
   readonly #reader: BlockReader
   readonly #writer: Writer
+  readonly #histories: Histories
   readonly #events: Emitter<CoreEvents> = new Emitter()
   #manifest: Manifest | null
   #conflict: Conflict | null
@@ -69,11 +72,17 @@ export class Core extends Resource {
     const onPublished = (change: Change): void => this.#onPublished(change)
     const parts = { ...opened, onApplied, onPublished }
     this.#committer = new Committer(parts, opened.isClean)
-    this.#writer = new Writer({
+    const committer = this.#committer
+    const shared = {
       opened,
-      committer: this.#committer,
-      reader: this.#reader,
-      manifest: () => this.#manifest,
+      committer,
+      standings: new Standings(opened, committer),
+      manifest: () => this.#manifest
+    }
+    this.#writer = new Writer({ ...shared, reader: this.#reader })
+    this.#histories = new Histories({
+      ...shared,
+      writer: this.#writer,
       proveUpTo: (length) =>
         this.prove({ ...emptyRequest, fork: this.fork, upgrade: { start: 0, length } })
     })
@@ -187,6 +196,18 @@ export class Core extends Resource {
     return { length: this.#conflict.length, proofs: proofsOf(this.#conflict) }
   }
 
+  /** Verifies the head of a higher fork, from nothing; null: it is not higher. @throws ProofError if it is false */
+  follow(proof: Proof): Promise<ForkSearch | null> {
+    this.assertOpen('log')
+    return this.#histories.follow(proof)
+  }
+
+  /** Moves to a fork whose ancestor is known. @throws StorageError if that cannot be kept */
+  moveTo(search: ForkSearch): Promise<Accepted> {
+    this.assertOpen('log')
+    return this.#histories.moveTo(search)
+  }
+
   /**
    * Compares a proof of this log's history, from 0 on, with ours. If it is another one, that is kept and the log
    * frozen before this resolves.
@@ -194,7 +215,7 @@ export class Core extends Resource {
    */
   judge(proof: Proof): Promise<'same' | 'unknown' | 'conflict'> {
     this.assertOpen('log')
-    return this.#writer.judge(proof)
+    return this.#histories.judge(proof)
   }
 
   onChange(listener: (change: CoreChange) => void): Unsubscribe {
@@ -271,7 +292,7 @@ export class Core extends Resource {
     this.assertOpen('log')
     const block = this.#reader.readNow(index) ?? (await this.#reader.read(index))
     if (block !== 'damaged') return block
-    this.#reportDamage(index)
+    await this.#reportDamage(index)
     throw new StorageError('CORRUPT', `Block ${index} or its nodes are damaged on disk`)
   }
 
@@ -349,7 +370,7 @@ export class Core extends Resource {
    */
   async resume(options: { trust: 'local' | 'peers' }): Promise<void> {
     this.assertOpen('log')
-    await this.#writer.resume(options.trust)
+    await this.#histories.resume(options.trust)
   }
 
   protected override async onClose(): Promise<void> {
@@ -371,11 +392,12 @@ export class Core extends Resource {
     }
   }
 
-  #reportDamage(index: number): void {
+  /** Resolves when the block does not count as held any more, or that could not be stored. */
+  async #reportDamage(index: number): Promise<void> {
     const damage: Damage = { file: 'blocks', byteOffset: 0, index }
     this.#opened.damages.push(damage)
-    if (!this.readOnly) background(this.#writer.drop(index), () => {})
     this.#events.emit('damaged', damage)
+    if (!this.readOnly) await this.#writer.drop(index).catch(() => {})
   }
 
   #onApplied(change: Change): void {

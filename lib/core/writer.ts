@@ -5,21 +5,18 @@ import type { KeyPair } from '../crypto/key-pair.ts'
 import { ArgumentError, StateError } from '../errors.ts'
 import type { Node } from '../merkle/node.ts'
 import type { Proof } from '../merkle/proof.ts'
-import type { SignedHead, Tree, TreeHead } from '../merkle/tree.ts'
+import type { SignedHead, Tree } from '../merkle/tree.ts'
 import type { NodeSource } from '../storage/node-source.ts'
-import { writeSecret } from '../storage/secret-file.ts'
 import { type AcceptContext, changeNow, changeOf, isEmpty } from './acceptance.ts'
 import type { BlockReader } from './block-reader.ts'
 import { type Change, emptyChange } from './change.ts'
 import type { Committer, Durability } from './committer.ts'
-import { compareHistories } from './conflict.ts'
-import { encodeConflict } from './conflict-format.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
 import { signHead } from './head-signature.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
 import type { Opened } from './opening.ts'
-import type { Standing } from './standing.ts'
+import type { Standings } from './standings.ts'
 
 export interface WriterParts {
   readonly opened: Opened
@@ -27,8 +24,7 @@ export interface WriterParts {
   readonly reader: BlockReader
   /** As known now: a reader may learn it with a proof. */
   readonly manifest: () => Manifest | null
-  /** Our own history, proven from nothing up to a length. */
-  readonly proveUpTo: (length: number) => Promise<Proof | null>
+  readonly standings: Standings
 }
 
 export type Accepted = 'stored' | 'already-here' | 'outdated'
@@ -36,10 +32,9 @@ export type Accepted = 'stored' | 'already-here' | 'outdated'
 export class Writer {
   readonly #parts: WriterParts
   /** Stored nodes, with those of changes under way laid over them. */
-  readonly #tipNodes: NodeSource
+  readonly tipNodes: NodeSource
   readonly #tipOffsets: Offsets
   #tipOffsetsOf = 0
-  #standingUnderWay: Standing | null = null
   #isSettled: boolean
   #settling: Promise<void> | null = null
 
@@ -48,7 +43,7 @@ export class Writer {
     this.#isSettled = parts.opened.isClean || parts.opened.readOnly
     const { committer } = parts
     const { nodes } = parts.opened.state
-    this.#tipNodes = {
+    this.tipNodes = {
       getNodes: (nodeIndexes) => this.#getTipNodes(nodeIndexes),
       peekNode: (nodeIndex) => committer.pendingNode(nodeIndex) ?? nodes.peekNode(nodeIndex)
     }
@@ -74,7 +69,7 @@ export class Writer {
   }
 
   async append(blocks: readonly Uint8Array[], level: Durability): Promise<SignedHead> {
-    const keyPair = this.#assertWritable()
+    const keyPair = this.assertWritable()
     assertBlocks(blocks)
     if (!this.#isSettled) await this.settle()
     const base = this.#parts.committer.tip
@@ -95,7 +90,7 @@ export class Writer {
   }
 
   async truncate(length: number, fork: number | null): Promise<SignedHead> {
-    const keyPair = this.#assertWritable()
+    const keyPair = this.assertWritable()
     await this.settle()
     await this.#parts.committer.idle()
     const base = this.#parts.committer.tip
@@ -113,31 +108,31 @@ export class Writer {
     }
     const tree = cut.withFork(newFork)
     const head = { tree, signature: this.#sign(tree, keyPair) }
-    const change = { ...emptyChange(length), head, standing: this.#settledStanding() }
-    return this.#commitHead(change, tree, this.#strongest)
+    const change = { ...emptyChange(length), head, standing: this.#parts.standings.settled() }
+    return this.#commitHead(change, tree, this.#parts.standings.strongest)
   }
 
   async clear(start: number, end: number): Promise<void> {
-    this.#assertChangeable()
+    this.assertChangeable()
     const tip = this.#parts.committer.tip
     if (!isCount(start, MAX_COUNT) || !isCount(end, MAX_COUNT)) {
       throw new ArgumentError('INVALID_ARGUMENT', `Cannot clear blocks ${start} to ${end}`)
     }
     await this.settle()
     const length = Math.min(end, tip.length) - start
-    if (length > 0) await this.#commitAbsent(start, length, this.#strongest)
+    if (length > 0) await this.#commitAbsent(start, length, this.#parts.standings.strongest)
   }
 
   /** The block is damaged: it is not held any more. */
   async drop(index: number): Promise<void> {
-    this.#assertChangeable()
+    this.assertChangeable()
     await this.#commitAbsent(index, 1, 'process')
   }
 
   async accept(proof: Proof): Promise<Accepted> {
-    this.#assertChangeable()
+    this.assertChangeable()
     if (!this.#isSettled) await this.settle()
-    const { committer, opened } = this.#parts
+    const { committer, opened, standings } = this.#parts
     const { tip, generation } = committer
     if (proof.fork <= opened.fence.frozenFork) return 'outdated'
     const context = this.#acceptContext()
@@ -145,7 +140,7 @@ export class Writer {
     let change = changeNow(context, proof)
     if (change === undefined) {
       change = await changeOf(context, proof)
-      this.#assertChangeable()
+      this.assertChangeable()
     }
     if (change === null || generation !== committer.generation) return 'outdated'
     if (proof.fork <= opened.fence.frozenFork) return 'outdated'
@@ -154,8 +149,8 @@ export class Writer {
     if (change.head === null) {
       await committer.commit({ ...change, ancestor: committer.tip.length }, 'process')
     } else {
-      const standing = this.#standingBefore(change.head.tree.head())
-      await this.#commit({ ...change, standing }, this.#strongest)
+      const standing = standings.before(change.head.tree.head())
+      await standings.commit({ ...change, standing })
     }
     return 'stored'
   }
@@ -166,48 +161,6 @@ export class Writer {
     if (changeNow(context, proof) === undefined) await changeOf(context, proof)
   }
 
-  async resume(trust: 'local' | 'peers'): Promise<void> {
-    const { fence, files } = this.#parts.opened
-    const keyPair = this.#assertWritable()
-    const { fork, length } = this.#parts.committer.tip
-    const { reason } = fence
-    const isFrozen = fork <= fence.frozenFork
-    if (isFrozen && trust === 'peers') {
-      throw new StateError('FROZEN', 'Of two signed histories none can be trusted as it is')
-    }
-    if (reason === null && !isFrozen) return
-    fence.open()
-    try {
-      if (trust === 'local') await this.truncate(length, null)
-      else await this.#commitStanding({ ...this.#standing, behind: null })
-    } catch (error) {
-      if (reason !== null) fence.shut(reason)
-      throw error
-    }
-    if (files.secret.byteLength > 0) {
-      await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
-    }
-  }
-
-  /**
-   * Whether the proof shows, signed, another history than ours; then that is kept, and the log frozen, before this
-   * resolves.
-   * @throws ProofError if it is false
-   */
-  async judge(proof: Proof): Promise<'same' | 'unknown' | 'conflict'> {
-    const { committer, opened, manifest, proveUpTo } = this.#parts
-    const { fence, key } = opened
-    if (proof.fork <= fence.frozenFork) return 'unknown'
-    const { tree } = opened.state
-    const context = { key, tree, manifest: manifest(), proveUpTo }
-    const found = await compareHistories(context, proof)
-    if (found === 'same' || found === 'unknown') return found
-    if (committer.tip.fork > found.fork || opened.readOnly) return 'unknown'
-    fence.freeze(found.fork)
-    await this.#commitStanding({ ...this.#standing, conflict: encodeConflict(found) })
-    return 'conflict'
-  }
-
   #acceptContext(): AcceptContext {
     const { committer, opened, manifest } = this.#parts
     if (committer.generation !== this.#tipOffsetsOf) {
@@ -216,53 +169,17 @@ export class Writer {
     }
     return {
       tree: committer.tip,
-      nodes: this.#tipNodes,
+      nodes: this.tipNodes,
       key: opened.key,
       manifest: manifest(),
       offsets: this.#tipOffsets
     }
   }
 
-  /** As changes under way leave it. */
-  get #standing(): Standing {
-    return this.#standingUnderWay ?? this.#parts.opened.state.standing
-  }
-
-  /** What a truncation of ours ends: its fork number was never used by anybody else. */
-  #settledStanding(): Standing | null {
-    return this.#standing.behind === null ? null : { ...this.#standing, behind: null }
-  }
-
-  /** A head of ours from elsewhere is about to be taken: whoever has it may have more. */
-  #standingBefore(head: TreeHead): Standing | null {
-    const { fence, keyPair } = this.#parts.opened
-    if (keyPair === null) return null
-    fence.saw(head)
-    if (fence.reason === this.#standing.behind) return null
-    return { ...this.#standing, behind: fence.reason }
-  }
-
-  async #commitStanding(standing: Standing): Promise<void> {
-    const { committer } = this.#parts
-    await this.settle()
-    await this.#commit({ ...emptyChange(committer.tip.length), standing }, this.#strongest)
-  }
-
-  async #commit(change: Change, level: Durability): Promise<void> {
-    if (change.standing !== null) this.#standingUnderWay = change.standing
-    try {
-      await this.#parts.committer.commit(change, level)
-    } catch (error) {
-      // All that was waiting behind it is rejected, too.
-      this.#standingUnderWay = null
-      throw error
-    }
-  }
-
   async #commitHead(change: Change, tree: Tree, level: Durability): Promise<SignedHead> {
-    const { committer, opened } = this.#parts
+    const { committer, opened, standings } = this.#parts
     try {
-      await this.#commit(change, level)
+      await standings.commit(change, level)
     } catch (error) {
       opened.fence.withdrawTo(committer.tip.head())
       throw error
@@ -299,12 +216,9 @@ export class Writer {
     return stored.map((node, i) => pending[i] ?? node)
   }
 
-  get #strongest(): Durability {
-    return this.#parts.opened.files.canSync ? 'power' : 'memory'
-  }
-
-  #assertWritable(): KeyPair {
-    this.#assertChangeable()
+  /** @throws StateError NOT_WRITABLE */
+  assertWritable(): KeyPair {
+    this.assertChangeable()
     const { keyPair } = this.#parts.opened
     if (keyPair === null) {
       throw new StateError('NOT_WRITABLE', 'There is no key pair for this log')
@@ -312,7 +226,8 @@ export class Writer {
     return keyPair
   }
 
-  #assertChangeable(): void {
+  /** @throws StateError NOT_WRITABLE */
+  assertChangeable(): void {
     if (this.#parts.opened.readOnly) {
       throw new StateError('NOT_WRITABLE', 'The log is open read only')
     }

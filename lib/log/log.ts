@@ -1,6 +1,6 @@
 // Log: what users hold: one session of an append-only log. Reads that may wait for peers are called get; read
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
-import type { Core } from '../core/core.ts'
+import type { Core, CoreConflict } from '../core/core.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
@@ -313,14 +313,25 @@ export class Log<T = Uint8Array> extends Resource {
     await whileWanted('clear', options, () => this.#core.clear(start, end))
   }
 
+  /**
+   * The newest proof that this log's key signed two histories; null if none is known. The log is frozen as long as
+   * `conflict.fork` is its fork: it can be read, but nothing more is taken in or signed until its owner goes on
+   * under a higher fork number: with truncate, or resume trusting `local`. verifyConflict checks the proof.
+   */
+  get conflict(): CoreConflict | null {
+    return this.#core.conflict
+  }
+
   /** Why nothing may be appended although there is a key pair; null if it may. */
   get behind(): string | null {
     return this.#core.behind
   }
 
   /**
-   * Ends `behind`: this copy may lack what was signed before. Trusting `local` goes on under the next fork number;
-   * trusting `peers` takes what was fetched from them for all there is.
+   * Ends `behind`: this copy may lack what was signed before. Trusting `local` goes on under the next fork number,
+   * and ends a conflict, too; trusting `peers` takes what was fetched from them for all there is. A log that caught
+   * up with its peers resumes by itself (`settleMs`).
+   * @throws StateError NOT_WRITABLE, FROZEN; StorageError WRITE_FAILED
    */
   async resume(options: { trust: 'local' | 'peers' } & WaitOptions): Promise<void> {
     const { trust, ...rest } = options
@@ -336,7 +347,7 @@ export class Log<T = Uint8Array> extends Resource {
 
   /** A description of the log as it is now. */
   info(): LogInfo {
-    return infoOf(this, this.#core.canSync)
+    return infoOf(this, this.#core)
   }
 
   protected override onClose(): Promise<void> {

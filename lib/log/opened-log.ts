@@ -1,13 +1,16 @@
 // OpenedLog: what the sessions of one log share: its core, its replicator, its connections, and a count of the
 // sessions. Closes with the last of them.
-import { Core } from '../core/core.ts'
+import { Core, type CoreConflict } from '../core/core.ts'
 import { type Env, systemEnv } from '../env.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
+import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
+import type { ReorgPlan } from '../replication/download/reorg.ts'
 import type { Peer } from '../replication/peer.ts'
 import { Replicator } from '../replication/replicator.ts'
 import { LogFiles } from '../storage/log-files.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
+import { CatchingUp, SETTLE_MS } from './catching-up.ts'
 import { Connections } from './connections.ts'
 import { keyOf, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
@@ -31,6 +34,12 @@ export type LogEvents = {
   download: [block: Transfer]
   /** A block went to a peer. */
   upload: [block: Transfer]
+  /** The log's key signed two histories: what was kept to prove it. Nothing more is taken in under that fork. */
+  conflict: [conflict: CoreConflict]
+  /** It may be appended to again: it has caught up with its peers, or was told so. */
+  resumed: []
+  /** A higher fork was not followed, because it would remove too much: see the option mayReorg. */
+  'reorg-refused': [plan: ReorgPlan]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
@@ -38,19 +47,24 @@ export type LogEvents = {
   close: []
 }
 
+/** Those of LogOptions that are not the core's. */
+export type OpenedOptions = Pick<LogOptions<unknown>, 'settleMs' | 'mayReorg'>
+
 export class OpenedLog {
   readonly core: Core
   readonly env: Env
   readonly replicator: Replicator
   readonly connections: Connections
   readonly events: Emitter<LogEvents> = new Emitter()
+  readonly #catchingUp: CatchingUp
+  readonly #mayReorg: OpenedOptions['mayReorg']
   readonly #unsubscribe: Unsubscribe
   /** Each with the number of its sessions. */
   readonly #snapshots: Map<Snapshot, number> = new Map()
   #sessions = 0
   #closing: Promise<void> | null = null
 
-  private constructor(core: Core, env: Env) {
+  private constructor(core: Core, env: Env, options: OpenedOptions) {
     this.core = core
     this.env = env
     const { events } = this
@@ -62,15 +76,22 @@ export class OpenedLog {
         onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
         onDownload: (peer, block) => this.#tell('download', peer, block),
         onUpload: (peer, block) => this.#tell('upload', peer, block),
-        onFault: (peer, error) => events.emit('fault', error, info(peer))
+        onFault: (peer, error) => events.emit('fault', error, info(peer)),
+        onHeads: () => this.#catchingUp.look(),
+        mayReorg: (plan) => this.#judgeReorg(plan)
       },
       env
     )
+    this.#mayReorg = options.mayReorg
+    const { settleMs = SETTLE_MS } = options
+    this.#catchingUp = new CatchingUp(core, this.replicator, env, settleMs)
     this.connections = new Connections(this.replicator, env)
     let { length } = core.tree
     this.#unsubscribe = core.on('applied', (change) => {
       const before = length
       length = core.tree.length
+      if (change.standingChanged) this.#tellStanding()
+      if (change.headChanged) this.#catchingUp.look()
       if (change.ancestor < before) this.#cut(length, change.ancestor)
       else if (change.headChanged) events.emit('append', length)
     })
@@ -78,7 +99,8 @@ export class OpenedLog {
 
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
-    const { key, encoding: _, signal: __, durability, env = systemEnv, ...rest } = options
+    const { key, encoding: _, signal: __, durability, env = systemEnv, ...others } = options
+    const { settleMs: ___, mayReorg: ____, ...rest } = others
     const coreOptions = {
       ...rest,
       env,
@@ -86,7 +108,7 @@ export class OpenedLog {
       ...(durability === undefined ? {} : { durability })
     }
     const files = await LogFiles.open(location ?? memoryStorage(), { ...rest, env })
-    return new OpenedLog(await Core.open(files, coreOptions), env)
+    return new OpenedLog(await Core.open(files, coreOptions), env, options)
   }
 
   /** One more session shares this log, perhaps as it was at some moment. */
@@ -121,12 +143,26 @@ export class OpenedLog {
     })
   }
 
+  #tellStanding(): void {
+    const { behind, conflict, frozen } = this.core
+    if (frozen && conflict !== null) this.events.emit('conflict', conflict)
+    else if (behind === null) this.events.emit('resumed')
+  }
+
+  async #judgeReorg(plan: ReorgPlan): Promise<boolean> {
+    const most = Math.max(MAX_REORG_DEPTH_BLOCKS, Math.floor(this.core.length / 2))
+    const follows = (await this.#mayReorg?.(plan)) ?? plan.depth <= most
+    if (!follows) this.events.emit('reorg-refused', plan)
+    return follows
+  }
+
   #cut(length: number, ancestor: number): void {
     for (const snapshot of this.#snapshots.keys()) snapshot.cut(ancestor)
     this.events.emit('truncate', length, ancestor)
   }
 
   async #close(): Promise<void> {
+    this.#catchingUp.close()
     this.replicator.close()
     this.connections.close()
     this.#unsubscribe()

@@ -5,9 +5,10 @@ import type { Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Env } from '../env.ts'
 import { ArgumentError } from '../errors.ts'
+import type { ReorgPlan } from '../replication/download/reorg.ts'
 import type { StorageFactory } from '../storage/file.ts'
 import type { Codec } from '../util/codec.ts'
-import { checkBytes, checkOptions } from '../util/options.ts'
+import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import type { EncodingName } from './encoding.ts'
 
 /** A directory, the maker of the files' storages, or memory. */
@@ -30,6 +31,16 @@ export interface LogOptions<T> {
   readOnly?: boolean
   /** Bytes of file pages that may be kept in memory. */
   cacheBytes?: number
+  /**
+   * For so long no peer may have offered more before a log that is `behind` may be appended to again; milliseconds,
+   * 10,000 by default.
+   */
+  settleMs?: number
+  /**
+   * Whether the log may be cut to follow a higher fork of its writer. By default unless that removes more than
+   * 10,000 blocks and more than half of the log.
+   */
+  mayReorg?: (plan: ReorgPlan) => boolean | Promise<boolean>
   /** Looked at before anything is done. */
   signal?: AbortSignal
   /** Clock, timers and chance, for simulations. */
@@ -45,6 +56,8 @@ const KEYS: readonly string[] = [
   'createIfMissing',
   'readOnly',
   'cacheBytes',
+  'settleMs',
+  'mayReorg',
   'signal',
   'env'
 ]
@@ -54,6 +67,7 @@ const DURABILITIES: readonly unknown[] = [undefined, 'power', 'process', 'memory
 export function checkLogOptions<T>(options: LogOptions<T>): void {
   checkOptions(options, KEYS, 'Log.open')
   checkDurability(options.durability)
+  if (options.settleMs !== undefined) checkInteger(options.settleMs, 0, 'Log.open: settleMs')
   if (options.keyPair !== undefined) {
     checkBytes(options.keyPair.publicKey, 'keyPair.publicKey', 32)
     checkBytes(options.keyPair.secretKey, 'keyPair.secretKey', 64)

@@ -45,14 +45,16 @@ export interface LogInfo {
   readonly writable: boolean
   /** Whether the storage can make writes outlast a power cut. */
   readonly canSync: boolean
+  /** Two histories were signed under its fork: see `conflict`. */
+  readonly frozen: boolean
   /** Connected peers that have the log. */
   readonly peers: number
 }
 
 /** What info() tells, taken from the log as it is now. */
 export function infoOf(
-  log: Omit<LogInfo, 'canSync' | 'peers'> & { readonly peers: readonly unknown[] },
-  canSync: boolean
+  log: Omit<LogInfo, 'canSync' | 'frozen' | 'peers'> & { readonly peers: readonly unknown[] },
+  { canSync, frozen }: { readonly canSync: boolean; readonly frozen: boolean }
 ): LogInfo {
   const { key, discoveryKey, length, byteLength, fork, contiguousLength, durableLength } = log
   return {
@@ -65,6 +67,7 @@ export function infoOf(
     durableLength,
     writable: log.writable,
     canSync,
+    frozen,
     peers: log.peers.length
   }
 }

@@ -16,23 +16,26 @@ export async function waitForBlock(
 ): Promise<Uint8Array | null> {
   const signal = signalOf(options)
   throwIfAborted(signal)
+  let wasDamaged = false
   for (;;) {
-    const block = await readOrFetch(core, index, options.wait !== false && replicator.isConnected)
-    if (block !== null || options.wait === false) return block
+    const mayFetch = options.wait !== false && replicator.isConnected && !wasDamaged
+    const block = await readOrFetch(core, index, mayFetch)
+    if (block === 'damaged') wasDamaged = true
+    else if (block !== null || options.wait === false) return block
     await replicator.need({ kind: 'block', index }, signal)
   }
 }
 
-/** A damaged block counts as absent where it can be fetched again (reliability.md section 6.2). */
+/** A damaged block counts as absent where it can be fetched again, once (reliability.md section 6.2). */
 async function readOrFetch(
   core: Core,
   index: number,
   mayFetch: boolean
-): Promise<Uint8Array | null> {
+): Promise<Uint8Array | null | 'damaged'> {
   try {
     return await core.read(index)
   } catch (error) {
-    if (mayFetch && error instanceof StorageError && error.code === 'CORRUPT') return null
+    if (mayFetch && error instanceof StorageError && error.code === 'CORRUPT') return 'damaged'
     throw error
   }
 }

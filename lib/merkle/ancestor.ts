@@ -82,6 +82,7 @@ export class AncestorSearch {
     } else {
       const children = this.#childrenOf(diff)
       assert(children !== null, 'The children are missing')
+      if (same) this.#proveRight(children.left, children.right, local)
       this.#diff = same ? children.right : children.left
     }
     this.#settle()
@@ -113,6 +114,15 @@ export class AncestorSearch {
     // Only their hashes are looked at here, and those are true.
     for (const node of folded.unproven) this.#known.set(node.nodeIndex, node)
     this.#settle()
+  }
+
+  /**
+   * Their hashes are true and so is the sum of their lengths; with ours of the left one, the right one's is known.
+   * Held blocks to its left need it on their way up.
+   */
+  #proveRight(left: Node, right: Node, local: Node): void {
+    const byteLength = left.byteLength + right.byteLength - local.byteLength
+    if (byteLength >= 0) this.#proven.push({ ...right, byteLength })
   }
 
   #settle(): void {

@@ -86,7 +86,11 @@ export class Attachment {
     if (this.#channel === null) return false
     const remote = this.peer?.remote
     if (remote === undefined || !remote.synced) return true
-    if (remote.distrusted || relation(this.#context.log, remote) !== 'behind') return false
+    if (remote.distrusted || this.#context.log.frozen) return false
+    const stands = relation(this.#context.log, remote)
+    if (stands === 'they-forked')
+      return this.#context.exchange.mayFollow(remote, this.#context.env.now())
+    if (stands !== 'behind') return false
     return remote.canUpgrade || remote.lengthAcked !== this.#context.log.length
   }
 

@@ -52,6 +52,18 @@ export const MAX_REMOTE_WANTS: number = 512
 /** Unanswerable questions of one peer per minute; past it each costs a rest of SLOW_ANSWER_MS. */
 export const MAX_INVALID_PER_MINUTE: number = 64
 export const SLOW_ANSWER_MS: number = 1_000
+/** A peer that is level with us by a way that we did not see is asked to prove its history at most so often. */
+export const COMPARE_AFTER_MS: number = 10_000
+/** Histories of one peer that are judged, each for a signature check; more of them are dropped. */
+export const MAX_JUDGED_PER_MINUTE: number = 12
+/** Forks that are followed without delay; then one per REORG_EVERY_MS, and so many per hour. */
+export const REORG_BURST: number = 3
+export const REORG_EVERY_MS: number = 10_000
+export const MAX_REORGS_PER_HOUR: number = 6
+/** After a fork could not be followed, how long until it is tried again. */
+export const REORG_REST_AFTER_FAULT_MS: number = 1_000
+/** A reorg that removes more than this, and more than half of the log, is not followed unless the user says so. */
+export const MAX_REORG_DEPTH_BLOCKS: number = 10_000
 /** Longest name of an extension message, in bytes. */
 export const MAX_EXTENSION_NAME_BYTES: number = 128
 /** Nodes of one list in a message; a path has at most 53, and twice that in substituted parts. */

@@ -3,6 +3,8 @@
 import type { Env } from '../env.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Channel } from '../mux/channel.ts'
+import { UNSOLICITED_ID } from './constants.ts'
+import { Comparison } from './download/comparison.ts'
 import { Downloader } from './download/downloader.ts'
 import type { Extensions } from './extensions.ts'
 import {
@@ -35,6 +37,10 @@ export interface PeerContext {
   onUpload(peer: Peer, block: ProvenBlock): void
   onFault(peer: Peer, error: unknown): void
   onFull(peer: Peer, full: boolean): void
+  /** The peer told of its head. */
+  onHeads(): void
+  /** The answer to a question about a higher fork. */
+  onFork(asked: Asked, data: Data): Promise<void>
 }
 
 export class Peer implements PeerSender {
@@ -44,6 +50,7 @@ export class Peer implements PeerSender {
   readonly remotePublicKey: Uint8Array | null
   readonly advertiser: Advertiser
   readonly uploader: Uploader
+  readonly comparison: Comparison
   readonly #downloader: Downloader
   readonly #channel: Channel
   readonly #context: PeerContext
@@ -69,12 +76,21 @@ export class Peer implements PeerSender {
       onFull: (full) => context.onFull(this, full),
       onUpload: (block) => context.onUpload(this, block)
     })
+    this.comparison = new Comparison({
+      log,
+      remote,
+      send: this,
+      env,
+      onFault: (error) => context.onFault(this, error)
+    })
     this.#downloader = new Downloader({
       peer: id,
       remote,
       log,
       exchange,
       env,
+      onFork: (asked, data) => context.onFork(asked, data),
+      onUpgraded: (length) => this.comparison.agreed(length),
       onSettled: (asked, data, met) => context.onSettled(this, asked, data, met),
       onFault: (error) => context.onFault(this, error)
     })
@@ -88,6 +104,7 @@ export class Peer implements PeerSender {
   close(): void {
     this.advertiser.close()
     this.uploader.close()
+    this.comparison.close()
     this.#context.exchange.removePeer(this.id)
   }
 
@@ -145,9 +162,11 @@ export class Peer implements PeerSender {
   // In
 
   onSync(message: Sync): void {
-    const { log, onDirty } = this.#context
+    const { log, onDirty, onHeads } = this.#context
     this.remote.sync(message, log.fork)
     this.advertiser.refresh()
+    this.comparison.look()
+    onHeads()
     onDirty(this)
   }
 
@@ -160,7 +179,9 @@ export class Peer implements PeerSender {
   }
 
   onData(message: Data): void {
-    this.#downloader.receive(message)
+    const { id, proof } = message
+    if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
+    else this.#downloader.receive(message)
     // Its window has room again, though the block is not stored yet.
     this.#context.onDirty(this)
   }

@@ -20,6 +20,18 @@ export interface LogChange {
   readonly manifestChanged: boolean
 }
 
+/** A higher fork whose head is verified, on the way to what it has in common with the local log. */
+export interface ForkSearch {
+  readonly fork: number
+  readonly length: number
+  /** The hash to ask a peer on that fork for; null: the ancestor is known. */
+  readonly needs: { readonly nodeIndex: number; readonly nodes: number } | null
+  /** Blocks below are the same in both. */
+  readonly ancestor: number | null
+  /** @throws ProofError if it is no answer to `needs` */
+  feed(proof: Proof): Promise<void>
+}
+
 export interface ReplicatedLog {
   /** 32 bytes. Secret between those who may read. */
   readonly key: Uint8Array
@@ -45,5 +57,18 @@ export interface ReplicatedLog {
   release(block: Uint8Array): void
   /** @throws ProofError if the proof is false; StorageError if it cannot be kept */
   accept(proof: Proof): Promise<Accepted>
+  /** Two histories were signed under the present fork: nothing more is taken in under it. */
+  readonly frozen: boolean
+  /** What convinces others of that: proofs of both, from 0 to one length; null unless frozen. */
+  readonly evidence: { readonly length: number; readonly proofs: readonly Proof[] } | null
+  /**
+   * Compares a history, proven from 0 on, with ours. A conflict is kept, and the log frozen, before this resolves.
+   * @throws ProofError if it is false
+   */
+  judge(proof: Proof): Promise<'same' | 'unknown' | 'conflict'>
+  /** Verifies the head of a higher fork, from nothing; null: it is not higher. @throws ProofError if it is false */
+  follow(proof: Proof): Promise<ForkSearch | null>
+  /** Moves to a fork whose ancestor is known. @throws StorageError if that cannot be kept */
+  moveTo(search: ForkSearch): Promise<Accepted>
   onChange(listener: (change: LogChange) => void): Unsubscribe
 }

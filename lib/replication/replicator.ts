@@ -1,23 +1,22 @@
-// Replicator: one per log. Wires the parts together, pumps questions, maps changes and faults. Owner of the
-// promises behind needs, of the list of peers, and of who is dirty. Decides nothing about blocks.
+// Replicator: one per log. Wires the parts together, maps changes and faults. Owner of the list of peers, and of
+// what they are told of changes. Decides nothing about blocks.
 import { type Env, systemEnv } from '../env.ts'
-import { ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
+import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
-import { abortable, throwIfAborted } from '../util/abort.ts'
-import { type Deferred, deferred } from '../util/deferred.ts'
+import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { Attachment } from './attachment.ts'
-import { STORAGE_RETRY_MS, TICK_MS } from './constants.ts'
+import { STORAGE_RETRY_MS } from './constants.ts'
+import { Reorg, type ReorgPlan } from './download/reorg.ts'
 import { Extensions } from './extensions.ts'
 import type { Data } from './messages.ts'
 import { type Advance, Exchange } from './model/exchange.ts'
 import type { Asked, Need, NeedId } from './model/types.ts'
 import type { Peer, PeerContext } from './peer.ts'
+import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
-
-/** Subscriptions asked of one peer per pump: enough to find out, not enough to flood. */
-const INTERESTS_PER_PUMP = 4
+import { Waits } from './waits.ts'
 
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
@@ -26,6 +25,10 @@ export interface ReplicatorEvents {
   onUpload?(peer: Peer, block: ProvenBlock): void
   /** A peer or the disk did something wrong; replication goes on without it. */
   onFault?(peer: Peer, error: unknown): void
+  /** A peer told of its head, or came or went: perhaps we know of more now, or of less. */
+  onHeads?(): void
+  /** Whether the log may be cut so deeply to follow a higher fork; by default always. */
+  mayReorg?(plan: ReorgPlan): boolean | Promise<boolean>
 }
 
 export class Replicator {
@@ -37,12 +40,10 @@ export class Replicator {
   readonly #context: PeerContext
   readonly #attachments: Map<Mux, Attachment> = new Map()
   readonly #peers: Map<number, Peer> = new Map()
-  readonly #dirty: Set<Peer> = new Set()
-  readonly #waiting: Map<NeedId, Deferred<void>> = new Map()
-  readonly #updates: Set<Deferred<boolean>> = new Set()
+  readonly #waits: Waits = new Waits()
+  readonly #reorg: Reorg
   readonly #unsubscribe: Unsubscribe
-  #pumpDue = false
-  #timer: Disposable | null = null
+  readonly #pump: Pump
   #toldLength: number
   #closed = false
 
@@ -54,12 +55,27 @@ export class Replicator {
     this.extensions = new Extensions(() => this.#peers.values())
     this.#toldLength = log.length
     this.#unsubscribe = log.onChange((change) => this.#published(change))
+    this.#pump = new Pump({
+      log,
+      env,
+      exchange: this.#exchange,
+      peers: this.#peers,
+      onPumped: () => this.#checkUpdates()
+    })
+    this.#reorg = new Reorg({
+      log,
+      exchange: this.#exchange,
+      env,
+      mayFollow: (plan) => events.mayReorg?.(plan) ?? true
+    })
     this.#context = {
       log,
       env,
       exchange: this.#exchange,
       extensions: this.extensions,
       onDirty: (peer) => this.#markDirty(peer),
+      onHeads: () => this.#events.onHeads?.(),
+      onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
@@ -104,15 +120,14 @@ export class Replicator {
   need(need: Need, signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal)
     if (this.#closed) return Promise.reject(closedError())
+    if (this.#log.frozen) return Promise.reject(conflictError())
+    // It may have come since the caller looked.
+    if (need.kind === 'block' && this.#log.has(need.index)) return Promise.resolve()
     const id = this.#exchange.addNeed(need)
-    const wait = deferred<void>()
-    this.#waiting.set(id, wait)
+    const wait = this.#waits.forNeed(id, signal, () => this.#cancel(this.#exchange.dropNeed(id)))
     if (need.kind === 'range') this.#meetAtOnce(id)
-    this.#markAllDirty()
-    return abortable(wait.promise, signal, () => {
-      this.#waiting.delete(id)
-      this.#cancel(this.#exchange.dropNeed(id))
-    })
+    this.#pump.markAllDirty()
+    return wait
   }
 
   /**
@@ -122,22 +137,19 @@ export class Replicator {
   update(signal?: AbortSignal): Promise<boolean> {
     throwIfAborted(signal)
     if (this.#closed) return Promise.reject(closedError())
-    const wait = deferred<boolean>()
-    this.#updates.add(wait)
-    this.#markAllDirty()
+    const wait = this.#waits.forUpdate(signal)
+    this.#pump.markAllDirty()
     this.#checkUpdates()
-    return abortable(wait.promise, signal, () => this.#updates.delete(wait))
+    return wait
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#unsubscribe()
-    this.#timer?.[Symbol.dispose]()
+    this.#pump.close()
     // First of all: a closing connection would settle some of them as if nobody had more to say.
-    for (const wait of [...this.#waiting.values(), ...this.#updates]) wait.reject(closedError())
-    this.#waiting.clear()
-    this.#updates.clear()
+    this.#waits.rejectAll(closedError())
     for (const attachment of [...this.#attachments.values()]) attachment.close()
     this.#attachments.clear()
   }
@@ -151,14 +163,16 @@ export class Replicator {
     this.#peers.set(peer.id, peer)
     peer.advertiser.open()
     this.#events.onPeerAdd?.(peer)
+    this.#events.onHeads?.()
   }
 
   #removePeer(peer: Peer): void {
     this.#peers.delete(peer.id)
-    this.#dirty.delete(peer)
+    this.#pump.forget(peer)
     peer.close()
     this.#events.onPeerRemove?.(peer)
-    this.#markAllDirty()
+    this.#events.onHeads?.()
+    this.#pump.markAllDirty()
   }
 
   #attachmentOf(peer: Peer): Attachment | undefined {
@@ -172,29 +186,22 @@ export class Replicator {
     const range = this.#exchange.demand.ranges.get(id)
     if (range !== undefined && this.#exchange.demand.isMet(range, this.#log)) {
       this.#exchange.demand.drop(id)
-      this.#meet([id])
-    }
-  }
-
-  #meet(ids: readonly NeedId[]): void {
-    for (const id of ids) {
-      this.#waiting.get(id)?.resolve()
-      this.#waiting.delete(id)
+      this.#waits.meet([id])
     }
   }
 
   #settled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void {
-    this.#meet(met)
+    this.#waits.meet(met)
     this.#markDirty(peer)
     if (data === null) {
-      this.#markAllDirty()
+      this.#pump.markAllDirty()
       return
     }
     const { block, upgrade } = data.proof
     if (block !== null) this.#stored(peer, block)
     const headChanged = upgrade !== null && asked.request.upgrade !== null
     const presence = block === null ? null : { start: block.index, length: 1, present: true }
-    this.#advanced({ headChanged, presence })
+    this.#advanced({ headChanged, cutTo: null, presence })
   }
 
   #stored(peer: Peer, block: ProvenBlock): void {
@@ -207,115 +214,59 @@ export class Replicator {
   }
 
   #advanced(advance: Advance): void {
-    this.#meet(this.#exchange.advanced(advance))
-    if (advance.headChanged) this.#markAllDirty()
+    this.#waits.meet(this.#exchange.advanced(advance))
+    if (advance.headChanged) this.#pump.markAllDirty()
   }
 
   #published(change: LogChange): void {
     const { length } = this.#log
-    const cutFrom = change.ancestor < this.#toldLength ? change.ancestor : -1
+    const cutTo = change.ancestor < this.#toldLength ? change.ancestor : null
     for (const peer of this.#peers.values()) {
-      if (cutFrom !== -1) peer.advertiser.cut(cutFrom, this.#toldLength)
+      if (cutTo !== null) peer.advertiser.cut(cutTo, this.#toldLength)
       peer.advertiser.changed(change)
       if (change.headChanged || change.manifestChanged) peer.advertiser.refresh()
+      if (change.headChanged || this.#log.frozen) peer.comparison.look()
     }
     this.#toldLength = length
-    this.#advanced(change)
-    if (change.headChanged) this.#settleUpdates(true)
-    this.#pumpSoon()
+    if (this.#log.frozen) this.#stop()
+    this.#advanced({ ...change, cutTo })
+    if (change.headChanged) this.#waits.settleUpdates(true)
+    this.#pump.soon()
   }
 
-  #settleUpdates(longer: boolean): void {
-    for (const wait of this.#updates) wait.resolve(longer)
-    this.#updates.clear()
+  /** Frozen: nobody is asked for anything until a higher fork settles it. */
+  #stop(): void {
+    for (const id of this.#waits.rejectAll(conflictError())) {
+      this.#cancel(this.#exchange.dropNeed(id))
+    }
   }
 
   /** Nobody can be expected to know of more: those who wait for an update are told so. */
   #checkUpdates(): void {
-    if (this.#updates.size === 0 || this.#exchange.inflight.upgrade !== null) return
+    if (!this.#waits.hasUpdates || this.#exchange.inflight.upgrade !== null) return
     for (const attachment of this.#attachments.values()) if (attachment.mayBringMore()) return
-    this.#settleUpdates(false)
+    this.#waits.settleUpdates(false)
   }
 
   #markDirty(peer: Peer): void {
     this.#exchange.heardFrom(peer.id)
-    this.#dirty.add(peer)
-    this.#pumpSoon()
-  }
-
-  #markAllDirty(): void {
-    for (const peer of this.#peers.values()) this.#dirty.add(peer)
-    this.#pumpSoon()
-  }
-
-  /** Once per turn of the event loop, however many events there were. */
-  #pumpSoon(): void {
-    if (this.#pumpDue || this.#closed) return
-    this.#pumpDue = true
-    queueMicrotask(() => {
-      this.#pumpDue = false
-      if (!this.#closed) this.#pump()
-    })
-  }
-
-  #pump(): void {
-    const now = this.#env.now()
-    for (const peer of this.#peers.values()) peer.advertiser.flush()
-    for (const asked of this.#exchange.expire(now)) {
-      this.#peers.get(asked.peer)?.cancel(asked.id)
-      this.#peers.get(asked.peer)?.onExpired()
-      this.#markAllDirty()
-    }
-    this.#subscribe()
-    this.#askRounds(now)
-    this.#checkUpdates()
-    this.#armTimer()
-  }
-
-  #subscribe(): void {
-    for (const peer of this.#dirty) {
-      for (let i = 0; i < INTERESTS_PER_PUMP; i++) {
-        const step = this.#exchange.nextInterest(peer.id)
-        if (step === null) break
-        if (step.unwant !== null) peer.unwant({ ...step.unwant, any: false })
-        peer.want({ ...step.want, any: false })
-      }
-    }
-  }
-
-  /** One question per peer and round, so that no peer gets all; a peer without a question drops out. */
-  #askRounds(now: number): void {
-    const asking = shuffled([...this.#dirty], () => this.#env.random())
-    this.#dirty.clear()
-    while (asking.length > 0) {
-      for (let i = asking.length - 1; i >= 0; i--) {
-        const peer = asking[i]
-        if (peer === undefined) continue
-        const asked = this.#exchange.nextRequest(peer.id, now)
-        if (asked === null) asking.splice(i, 1)
-        else peer.ask(asked)
-      }
-    }
-  }
-
-  #armTimer(): void {
-    const idle = this.#exchange.inflight.totalAsked() === 0 && this.#exchange.demand.count === 0
-    if (idle || this.#timer !== null || this.#peers.size === 0) return
-    this.#timer = this.#env.setTimer(TICK_MS, () => {
-      this.#timer = null
-      for (const peer of this.#peers.values()) this.#dirty.add(peer)
-      if (!this.#closed) this.#pump()
-    })
+    this.#pump.markDirty(peer)
   }
 
   /** The one place that decides what a fault means for a peer. */
   #onFault(peer: Peer, error: unknown): void {
     this.#events.onFault?.(peer, error)
     if (error instanceof ProtocolError) peer.disconnect()
-    else if (error instanceof ProofError) peer.remote.distrusted = true
+    else if (error instanceof ProofError) this.#distrust(peer, error)
     else if (error instanceof StorageError) this.#rest()
-    this.#markAllDirty()
+    this.#pump.markAllDirty()
     this.#checkUpdates()
+  }
+
+  /** A proof that does not fit our history may be true of another one. */
+  #distrust(peer: Peer, error: ProofError): void {
+    peer.remote.distrusted = true
+    if (error.code !== 'BAD_MESSAGE') peer.comparison.suspect()
   }
 
   /** The disk failed: nobody is asked for a while, serving goes on. */
@@ -323,7 +274,7 @@ export class Replicator {
     this.#exchange.paused = true
     this.#env.setTimer(STORAGE_RETRY_MS, () => {
       this.#exchange.paused = false
-      this.#markAllDirty()
+      this.#pump.markAllDirty()
     })
   }
 }
@@ -332,12 +283,6 @@ function closedError(): StateError {
   return new StateError('CLOSED', 'The log is closed')
 }
 
-function shuffled<T>(items: T[], random: () => number): T[] {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1))
-    const swap = items[i]!
-    items[i] = items[j]!
-    items[j] = swap
-  }
-  return items
+function conflictError(): ConflictError {
+  return new ConflictError('CONFLICT', 'The key of this log signed two histories')
 }

@@ -18,6 +18,7 @@ class FakeLog implements LocalLog {
   readonly fork = 0
   readonly byteLength: number
   readonly hasManifest = true
+  readonly frozen = false
   readonly held: boolean[]
 
   constructor(readonlyLength: number, blockBytes: number) {
@@ -252,7 +253,7 @@ class World {
     this.forget(asked)
     this.#met(this.exchange.settle(asked, 100))
     const presence = { start: index, length: 1, present: true }
-    this.#met(this.exchange.advanced({ headChanged: false, presence }))
+    this.#met(this.exchange.advanced({ headChanged: false, cutTo: null, presence }))
   }
 
   #met(ids: readonly NeedId[]): void {

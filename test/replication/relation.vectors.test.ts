@@ -23,6 +23,7 @@ function localLog(length: number, held: readonly number[], fork = 0): LocalLog {
     byteLength: length,
     contiguousLength: 0,
     hasManifest: true,
+    frozen: false,
     has: (index) => bits.has(index),
     word: (start) => bits.word(start),
     findBlock(start, end, present) {

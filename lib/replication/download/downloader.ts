@@ -18,6 +18,10 @@ export interface DownloaderOptions {
   /** The log moved on, or a claim ended: there may be needs to meet and questions to ask. */
   onSettled(asked: Asked, data: Data | null, met: readonly NeedId[]): void
   onFault(error: unknown): void
+  /** The answer to a question about a higher fork. @throws ProofError, StorageError */
+  onFork(asked: Asked, data: Data): Promise<void>
+  /** An upgrade from this peer was taken: its history is ours up to there. */
+  onUpgraded(length: number): void
 }
 
 interface Arrival {
@@ -77,7 +81,7 @@ export class Downloader {
   }
 
   async #accept(arrival: Arrival, earlier: Promise<void>): Promise<void> {
-    const { exchange, onSettled, onFault } = this.#options
+    const { exchange, log, onSettled, onFault, onUpgraded } = this.#options
     const { asked, data, byteLength } = arrival
     let isStored = false
     try {
@@ -87,6 +91,7 @@ export class Downloader {
       onFault(error)
       return
     }
+    if (isStored && data.proof.upgrade !== null) onUpgraded(log.length)
     onSettled(asked, isStored ? data : null, exchange.settle(asked, byteLength))
   }
 
@@ -96,7 +101,11 @@ export class Downloader {
    * not keep their order, and its questions are asked so that each answer stands alone.
    */
   async #store({ asked, data }: Arrival, earlier: Promise<void>): Promise<boolean> {
-    const { log, remote } = this.#options
+    const { log, remote, onFork } = this.#options
+    if (asked.request.fork > log.fork) {
+      await onFork(asked, data)
+      return false
+    }
     if (data.proof.fork !== log.fork) return false
     try {
       return (await log.accept(data.proof)) !== 'outdated'

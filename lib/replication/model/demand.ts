@@ -125,6 +125,13 @@ export class Demand {
     return range.cursor >= range.end
   }
 
+  /** Blocks from there on are not those that were there: ranges begin again where they lie. */
+  cut(length: number): void {
+    for (const range of this.ranges.values()) {
+      range.cursor = Math.min(range.cursor, Math.max(range.start, length))
+    }
+  }
+
   /** The log got longer: all who waited for that are served. */
   lengthened(): NeedId[] {
     const met = [...this.upgrades, ...this.seeks.keys()]

@@ -13,11 +13,13 @@ import {
   WINDOW_BYTES
 } from '../constants.ts'
 import { Demand } from './demand.ts'
+import { ForkDemand } from './fork-demand.ts'
 import { Inflight } from './inflight.ts'
 import { Interest, type InterestStep } from './interest.ts'
 import { relation } from './relation.ts'
 import { RemoteLog } from './remote-log.ts'
 import { patientRules, urgentRules } from './rules/index.ts'
+import { reorgRule } from './rules/reorg.ts'
 import type { Candidate, Rule, View } from './rules/rule.ts'
 import type { Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
 
@@ -39,6 +41,8 @@ interface PeerEntry {
 /** What changed in the local log: the part of a published change that the model looks at. */
 export interface Advance {
   readonly headChanged: boolean
+  /** The history changed from here on; null: it only grew. */
+  readonly cutTo: number | null
   readonly presence: {
     readonly start: number
     readonly length: number
@@ -51,6 +55,7 @@ export class Exchange {
   paused = false
   readonly demand: Demand = new Demand()
   readonly inflight: Inflight = new Inflight()
+  readonly forks: ForkDemand = new ForkDemand()
   readonly #interest: Interest = new Interest()
   readonly #peers: Map<PeerId, PeerEntry> = new Map()
   readonly #local: LocalLog
@@ -71,6 +76,7 @@ export class Exchange {
       remote,
       demand: this.demand,
       inflight: this.inflight,
+      forks: this.forks,
       now,
       from: 0,
       spread: this.#peers.size === 0 ? 0 : this.#random(),
@@ -85,7 +91,7 @@ export class Exchange {
   removePeer(id: PeerId): void {
     this.#lookAgain()
     this.#peers.delete(id)
-    this.inflight.removePeer(id)
+    for (const asked of this.inflight.removePeer(id)) this.#forget(asked)
     this.#interest.removePeer(id)
   }
 
@@ -114,6 +120,7 @@ export class Exchange {
     if (entry === undefined || entry.stalled || this.paused) return null
     if (!this.#mayAsk(entry.remote)) return null
     entry.view.now = now
+    if (entry.remote.fork > this.#local.fork) return this.#askFork(entry, peer, now)
     const candidate = this.#candidate(entry)
     if (candidate === null) return null
     const { block } = candidate.request
@@ -128,6 +135,12 @@ export class Exchange {
     return this.#interest.next(peer, entry.remote, this.#local, this.demand)
   }
 
+  /** Whether the peer's higher fork is going to be followed soon. */
+  mayFollow(remote: RemoteLog, now: number): boolean {
+    const { forks } = this
+    return remote.length > 0 && remote.fork > forks.refusedFork && now >= forks.nextAt(now)
+  }
+
   /** An answer is in; null: we do not wait for this from this peer. */
   arrived(peer: PeerId, id: RequestId, byteLength: number, now: number): Asked | null {
     return this.inflight.arrived(peer, id, byteLength, now)
@@ -136,6 +149,7 @@ export class Exchange {
   /** Stored, refused or found bad: the claim ends. The answer names the seek that was waiting for it. */
   settle(asked: Asked, byteLength: number): NeedId[] {
     this.inflight.settle(asked, byteLength)
+    this.#forget(asked)
     const { seekNeed, request } = asked
     if (request.block !== null && !this.#local.has(request.block.index)) this.#lookAgain()
     return seekNeed !== null && this.demand.drop(seekNeed) ? [seekNeed] : []
@@ -170,6 +184,7 @@ export class Exchange {
     if (late.length > 0) this.#lookAgain()
     for (const asked of late) {
       this.inflight.cancel(asked)
+      this.#forget(asked)
       const entry = this.#peers.get(asked.peer)
       if (entry === undefined) continue
       if (asked.request.upgrade !== null) entry.remote.canUpgrade = false
@@ -187,6 +202,10 @@ export class Exchange {
   /** The local log changed: the needs that this meets. */
   advanced(change: Advance): NeedId[] {
     if (change.presence?.present === false) this.#lookAgain()
+    if (change.cutTo !== null) {
+      this.#lookAgain()
+      this.demand.cut(change.cutTo)
+    }
     const met = change.headChanged ? this.demand.lengthened() : []
     const { presence } = change
     if (presence?.present) {
@@ -223,6 +242,18 @@ export class Exchange {
     }
   }
 
+  /** The one question about a higher fork is not under way any more. */
+  #forget(asked: Asked): void {
+    if (this.forks.asked === asked) this.forks.asked = null
+  }
+
+  #askFork({ view }: PeerEntry, peer: PeerId, now: number): Asked | null {
+    const candidate = reorgRule(view)
+    if (candidate === null) return null
+    this.forks.asked = this.inflight.add(candidate, peer, now)
+    return this.forks.asked
+  }
+
   /** Blocks may be free to be asked that were passed already. */
   #lookAgain(): void {
     for (const { view } of this.#peers.values()) view.from = 0
@@ -230,7 +261,8 @@ export class Exchange {
 
   #mayAsk(remote: RemoteLog): boolean {
     if (!remote.synced || remote.distrusted || !remote.uploading) return false
-    if (remote.fork !== this.#local.fork) return false
+    if (remote.fork < this.#local.fork) return false
+    if (remote.fork === this.#local.fork && this.#local.frozen) return false
     return (
       this.inflight.verifyingCount < MAX_VERIFYING_BLOCKS &&
       this.inflight.verifyingBytes < MAX_VERIFYING_BYTES

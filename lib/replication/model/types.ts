@@ -52,6 +52,7 @@ export interface LocalLog {
   readonly byteLength: number
   readonly contiguousLength: number
   readonly hasManifest: boolean
+  readonly frozen: boolean
   has(index: number): boolean
   word(start: number): number
   findBlock(start: number, end: number, present: boolean): number

@@ -4,6 +4,7 @@ import { leafOf } from '../../../merkle/flat-tree.ts'
 import type { ProofRequest } from '../../../merkle/proof.ts'
 import { lowestBit, maskOf } from '../../../util/bitfield.ts'
 import type { Demand } from '../demand.ts'
+import type { ForkDemand } from '../fork-demand.ts'
 import type { Inflight } from '../inflight.ts'
 import { canBeUpgraded, climb } from '../relation.ts'
 import type { RemoteLog } from '../remote-log.ts'
@@ -15,6 +16,7 @@ export interface View {
   readonly remote: RemoteLog
   readonly demand: Demand
   readonly inflight: Inflight
+  readonly forks: ForkDemand
   now: number
   /**
    * Where ranges were asked on last: below it, this peer has nothing for them that is not held or claimed. 0 as soon

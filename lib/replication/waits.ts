@@ -1,0 +1,51 @@
+// Waits: the promises behind needs and updates of one log. Owner: Replicator.
+import { abortable } from '../util/abort.ts'
+import { type Deferred, deferred } from '../util/deferred.ts'
+import type { NeedId } from './model/types.ts'
+
+export class Waits {
+  readonly #needs: Map<NeedId, Deferred<void>> = new Map()
+  readonly #updates: Set<Deferred<boolean>> = new Set()
+
+  /** Resolves when the need is met. @throws AbortError, after onAbort; or what rejectAll says */
+  forNeed(id: NeedId, signal: AbortSignal | undefined, onAbort: () => void): Promise<void> {
+    const wait = deferred<void>()
+    this.#needs.set(id, wait)
+    return abortable(wait.promise, signal, () => {
+      this.#needs.delete(id)
+      onAbort()
+    })
+  }
+
+  /** Resolves with the next answer of settleUpdates. @throws as forNeed */
+  forUpdate(signal: AbortSignal | undefined): Promise<boolean> {
+    const wait = deferred<boolean>()
+    this.#updates.add(wait)
+    return abortable(wait.promise, signal, () => this.#updates.delete(wait))
+  }
+
+  get hasUpdates(): boolean {
+    return this.#updates.size > 0
+  }
+
+  meet(ids: readonly NeedId[]): void {
+    for (const id of ids) {
+      this.#needs.get(id)?.resolve()
+      this.#needs.delete(id)
+    }
+  }
+
+  settleUpdates(isLonger: boolean): void {
+    for (const wait of this.#updates) wait.resolve(isLonger)
+    this.#updates.clear()
+  }
+
+  /** The needs that nobody waits for any more. */
+  rejectAll(error: Error): NeedId[] {
+    const ids = [...this.#needs.keys()]
+    for (const wait of [...this.#needs.values(), ...this.#updates]) wait.reject(error)
+    this.#needs.clear()
+    this.#updates.clear()
+    return ids
+  }
+}
