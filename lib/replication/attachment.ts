@@ -86,11 +86,11 @@ export class Attachment {
     if (this.#channel === null) return false
     const remote = this.peer?.remote
     if (remote === undefined || !remote.synced) return true
-    if (remote.distrusted || this.#context.log.frozen) return false
+    if (remote.distrusted) return false
     const stands = relation(this.#context.log, remote)
     if (stands === 'they-forked')
       return this.#context.exchange.mayFollow(remote, this.#context.env.now())
-    if (stands !== 'behind') return false
+    if (stands !== 'behind' || this.#context.log.frozen) return false
     return remote.canUpgrade || remote.lengthAcked !== this.#context.log.length
   }
 

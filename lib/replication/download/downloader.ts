@@ -123,8 +123,9 @@ export class Downloader {
   }
 
   #refuse(asked: Asked, byteLength: number): void {
-    const { exchange, remote, onSettled } = this.#options
-    const { block, hash, upgrade } = asked.request
+    const { exchange, remote, log, env, onSettled } = this.#options
+    const { block, hash, upgrade, fork } = asked.request
+    if (fork > log.fork) exchange.forks.failed(env.now())
     if (block !== null) remote.lacks(block.index)
     else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
     if (upgrade !== null) remote.canUpgrade = false

@@ -187,8 +187,10 @@ export class Exchange {
       this.#forget(asked)
       const entry = this.#peers.get(asked.peer)
       if (entry === undefined) continue
-      if (asked.request.upgrade !== null) entry.remote.canUpgrade = false
-      else entry.stalled = true
+      const { upgrade, fork } = asked.request
+      if (fork > this.#local.fork) this.forks.failed(now)
+      else if (upgrade !== null) entry.remote.canUpgrade = false
+      if (upgrade === null || fork > this.#local.fork) entry.stalled = true
     }
     return late
   }
