@@ -86,12 +86,12 @@ export class OpenedLog {
     const { settleMs = SETTLE_MS } = options
     this.#catchingUp = new CatchingUp(core, this.replicator, env, settleMs)
     this.connections = new Connections(this.replicator, env)
+    core.onChange(() => this.#catchingUp.look())
     let { length } = core.tree
     this.#unsubscribe = core.on('applied', (change) => {
       const before = length
       length = core.tree.length
       if (change.standingChanged) this.#tellStanding()
-      if (change.headChanged) this.#catchingUp.look()
       if (change.ancestor < before) this.#cut(length, change.ancestor)
       else if (change.headChanged) events.emit('append', length)
     })

@@ -74,6 +74,7 @@ export class Peer implements PeerSender {
       send: this,
       env,
       onFull: (full) => context.onFull(this, full),
+      onUpgrade: () => this.comparison.agreed(log.length),
       onUpload: (block) => context.onUpload(this, block)
     })
     this.comparison = new Comparison({

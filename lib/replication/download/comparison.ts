@@ -36,9 +36,10 @@ export class Comparison {
     this.#options = options
   }
 
-  /** An upgrade to that length came from this peer and was taken. */
+  /** An upgrade to that length came from this peer and was taken, or went to it, who says if it does not fit. */
   agreed(length: number): void {
-    this.#agreed = { fork: this.#options.log.fork, length }
+    const { fork } = this.#options.log
+    this.#agreed = { fork, length: Math.max(length, this.#agreedLength) }
   }
 
   /** The peer's head or ours moved. */

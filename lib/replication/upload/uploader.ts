@@ -31,6 +31,8 @@ export interface UploaderOptions {
   readonly env: Env
   /** More questions wait than we keep: stop, or go on, reading from this connection. */
   onFull(full: boolean): void
+  /** A proof of our head went out. */
+  onUpgrade(): void
   /** A block went out. */
   onUpload(block: ProvenBlock): void
 }
@@ -139,8 +141,9 @@ export class Uploader {
   }
 
   #sendProof(id: number, proof: Proof): void {
-    const { send, log, onUpload } = this.#options
+    const { send, log, onUpload, onUpgrade } = this.#options
     send.data({ id, proof })
+    if (proof.upgrade !== null) onUpgrade()
     if (proof.block === null) return
     onUpload(proof.block)
     log.release(proof.block.value)
