@@ -1,6 +1,6 @@
 // Opening a log: finds or creates it, checks that it is the one asked for, recovers its state.
-// Creation: identity, synced; an empty presence page; the secret, synced; the directory; then the first header.
-// Until that header is there and as long as nothing else was stored, the log does not exist, and creation begins
+// Creation: the directory synced, so that no name can be missing beside content; identity, synced; an empty presence
+// page; the secret, synced; then the first header. Until that header is there and as long as nothing else was stored, the log does not exist, and creation begins
 // again. Owner: Core.open. Design: reliability.md sections 5.5 and 6.
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { createKeyPair } from '../crypto/key-pair.ts'
@@ -139,6 +139,7 @@ async function create(
     key,
     halfBytes: limits.halfBytes
   }
+  await files.syncDirectory()
   await files.oplog.truncate(0)
   await Oplog.writeIdentity(files.oplog, identity)
   await files.presence.write(0, sealedPage(emptyPage(), 0))
@@ -146,7 +147,6 @@ async function create(
   if (keyPair !== null) {
     await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
   }
-  await files.syncDirectory()
   const state = await CoreState.open(files, onDamage)
   if (manifest !== null) state.manifest = encodeManifest(manifest)
   const oplog = await firstHalf(files, identity, state, env)
