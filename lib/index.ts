@@ -1,6 +1,6 @@
 // The public face of Logwood: the only file that re-exports.
 
-export type { Durability } from './core/committer.ts'
+export type { Durability } from './core/durability.ts'
 export { keyFromText, keyToText } from './core/key-text.ts'
 export { discoveryKeyOf, type Manifest } from './core/manifest.ts'
 export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'

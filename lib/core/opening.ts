@@ -14,9 +14,10 @@ import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
 import { readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
+import type { SignedTree } from './change.ts'
 import { headerBody } from './change-format.ts'
-import type { Durability } from './committer.ts'
 import { type CoreLimits, defaultLimits } from './constants.ts'
+import type { Durability } from './durability.ts'
 import { type BehindReason, Fence } from './fence.ts'
 import { verifyHead } from './head-signature.ts'
 import {
@@ -28,7 +29,7 @@ import {
   type Manifest,
   manifestKey
 } from './manifest.ts'
-import { recover } from './recovery.ts'
+import { nothingReplayed, type Replayed, recover } from './recovery.ts'
 import { CoreState, type Damage } from './state.ts'
 
 export interface CoreOptions {
@@ -55,6 +56,9 @@ export interface Opened {
   readonly oplog: Oplog
   readonly fence: Fence
   readonly isClean: boolean
+  /** The last head that is known to be synced, and what was read beyond it. */
+  readonly synced: SignedTree
+  readonly replayed: Replayed
   /** Nothing can be written. */
   readonly readOnly: boolean
   readonly damages: Damage[]
@@ -98,7 +102,7 @@ async function openFound(
   const { files, options, env } = context
   const { key } = scan.identity
   assertKey(options, key)
-  const { state, position, isClean, lost } = await recover(files, scan, onDamage)
+  const { state, position, isClean, lost, synced, replayed } = await recover(files, scan, onDamage)
   const secret = await readSecret(files.secret)
   const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
@@ -109,7 +113,7 @@ async function openFound(
   const fence = new Fence(reason)
   fence.reached(state.tree.head())
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
-  return { ...context, key, keyPair, manifest, state, oplog, fence, isClean }
+  return { ...context, key, keyPair, manifest, state, oplog, fence, isClean, synced, replayed }
 }
 
 interface Context {
@@ -140,7 +144,8 @@ async function create(
     halfBytes: limits.halfBytes
   }
   await files.syncDirectory()
-  await files.oplog.truncate(0)
+  // An identity stays until it is written over: beside what was written after it, its file must not be empty.
+  if (begun === null) await files.oplog.truncate(0)
   await Oplog.writeIdentity(files.oplog, identity)
   await files.presence.write(0, sealedPage(emptyPage(), 0))
   await files.presence.sync()
@@ -150,7 +155,9 @@ async function create(
   const state = await CoreState.open(files, onDamage)
   if (manifest !== null) state.manifest = encodeManifest(manifest)
   const oplog = await firstHalf(files, identity, state, env)
-  return { ...context, key, keyPair, manifest, state, oplog, fence: new Fence(null), isClean: true }
+  const fence = new Fence(null)
+  const opened = { ...context, key, keyPair, manifest, state, oplog, fence }
+  return { ...opened, isClean: true, synced: state.head, replayed: nothingReplayed }
 }
 
 async function firstHalf(

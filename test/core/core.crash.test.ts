@@ -70,7 +70,7 @@ test('every disk of a small trace', { timeout: 30 * MINUTE_MS }, async (t) => {
 
 test('disks after a crash in scripts by chance', { timeout: 600 * MINUTE_MS }, async (t) => {
   const tally = emptyTally()
-  const how = { sizes: seedsFor(0, 1) === 1 ? ALL : SOME, share: seedsFor(0.2, 1) }
+  const how = { sizes: seedsFor(0, 1) === 1 ? ALL : SOME, share: seedsFor(0.13, 1) }
   for (const seed of seedList(12, 60)) {
     const script = makeScript(seed, 40)
     const fault = await faultOf(script, tally, how)

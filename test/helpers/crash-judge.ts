@@ -17,6 +17,7 @@ import {
 } from './crash-script.ts'
 import { crashStates, type Sizes } from './crash-states.ts'
 import { type DiskImage, fingerprint } from './disk-image.ts'
+import { seedsFor } from './long.ts'
 import { seededRandom } from './random.ts'
 import { SimDisk } from './sim-disk.ts'
 
@@ -24,6 +25,7 @@ const APPENDED = new Uint8Array([1, 2, 3])
 /** Every so many states also: a crash while recovering, and a fresh reader that gets all of it. */
 const NESTED_EVERY = 40
 const READER_EVERY = 60
+const NESTED_STATES = seedsFor(12, 64)
 
 export interface Tally {
   states: number
@@ -160,10 +162,9 @@ class Judge {
     const options = { random, sizes, namesUntil: -1 }
     const trace = [...disk.trace]
     await opened.core.close()
-    const most = 64
     const states = trace.flatMap((_, cut) => [...crashStates(image, trace, cut, options)])
-    for (let k = 0; k < Math.min(most, states.length); k++) {
-      const state = states.length <= most ? states[k]! : states[random.int(states.length)]!
+    for (let k = 0; k < Math.min(NESTED_STATES, states.length); k++) {
+      const state = states.length <= NESTED_STATES ? states[k]! : states[random.int(states.length)]!
       tally.nested++
       const fault = await this.#goesOn(new SimDisk(state.disk, { later: queueMicrotask }), null)
       if (fault !== null) return `after a second crash (${state.family}, ${state.name}): ${fault}`
