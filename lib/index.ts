@@ -1,8 +1,8 @@
 // The public face of Logwood: the only file that re-exports.
 
-export type { Durability } from './core/committer.ts'
 export { verifyConflict } from './core/conflict-format.ts'
 export type { CoreConflict as LogConflict } from './core/core.ts'
+export type { Durability } from './core/durability.ts'
 export { keyFromText, keyToText } from './core/key-text.ts'
 export { discoveryKeyOf, type Manifest } from './core/manifest.ts'
 export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'

@@ -9,24 +9,20 @@
 import { ArgumentError, StateError, StorageError } from '../errors.ts'
 import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
+import type { File } from '../storage/file.ts'
 import type { Group } from '../storage/oplog.ts'
-import { entrySpace } from '../storage/oplog-format.ts'
 import { allDone } from '../util/all-done.ts'
 import { background } from '../util/background.ts'
 import { blockBytesOf, type Change } from './change.ts'
-import { ChangeBody, headerBody } from './change-format.ts'
+import { type ChangeBody, headerBody } from './change-format.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CommitterParts } from './committer-parts.ts'
+import type { Durability } from './durability.ts'
+import { layOut, type Waiting } from './group-layout.ts'
 import { OutsideRule } from './outside-rule.ts'
 import { apply } from './state.ts'
 
-/** When a change counts as stored (reliability.md section 2). */
-export type Durability = 'power' | 'process' | 'memory'
-
-interface Job {
-  readonly change: Change
-  readonly blockBytes: number
-  readonly level: Durability
+interface Job extends Waiting {
   resolve(): void
   reject(error: unknown): void
 }
@@ -36,7 +32,7 @@ export class Committer {
   readonly #checkpoint: Checkpoint
   readonly #outside: OutsideRule
   readonly #queue: Job[] = []
-  readonly #unpublished: { seq: number; change: Change }[] = []
+  readonly #unpublished: { readonly seq: number; readonly change: Change }[]
   readonly #pendingNodes: Map<number, Node> = new Map()
   #draining: Promise<void> | null = null
   #tip: Tree
@@ -50,11 +46,15 @@ export class Committer {
   #cleanSeq: number
   #syncTimer: Disposable | null = null
   #sealTimer: Disposable | null = null
+  /** Syncs in the background, which end before the files are closed. */
+  readonly #running: Set<Promise<void>> = new Set()
+  #isWrittenAnew = false
 
   /** isClean: the half holds nothing but its header, and it is synced. */
   constructor(parts: CommitterParts, isClean: boolean) {
     this.#parts = parts
     this.#tip = parts.state.tree
+    this.#unpublished = [...parts.replayed.changes]
     this.#outside = new OutsideRule(parts.state.tree)
     this.#checkpoint = new Checkpoint(parts, {
       syncOplog: () => this.#sync(),
@@ -113,16 +113,25 @@ export class Committer {
   async flush(): Promise<void> {
     await this.idle()
     if (this.#failure !== null) throw this.#failure
+    await this.#writeAnew()
     await this.#sync()
   }
 
-  /** Leaves nothing to replay: files, a fresh half with its header, a seal, all synced. */
+  /**
+   * Leaves nothing to replay: files, a fresh half with its header, a seal, all synced. A log that is read only, of
+   * which nothing can be written, only learns what is synced.
+   */
   async settle(): Promise<void> {
-    if (this.#cleanSeq === this.#parts.oplog.lastSeq) return
+    const { oplog, readOnly } = this.#parts
+    if (this.#failure !== null) throw this.#failure
+    if (this.#cleanSeq === oplog.lastSeq) return
+    if (readOnly) return this.#sync()
+    await this.#writeAnew()
     await this.#startHalf(true)
-    await this.#parts.oplog.seal()
-    await this.#parts.oplog.file.sync()
-    this.#cleanSeq = this.#parts.oplog.lastSeq
+    await oplog.seal()
+    await this.#syncFile(oplog.file)
+    this.#cleanSeq = oplog.lastSeq
+    this.#isWrittenAnew = true
   }
 
   /** Finishes what was asked, then settles. The first failure is thrown; nothing is running after that. */
@@ -132,9 +141,11 @@ export class Committer {
     this.#syncTimer?.[Symbol.dispose]()
     this.#sealTimer?.[Symbol.dispose]()
     await this.#checkpoint.idle()
+    await Promise.all(this.#running)
     try {
       if (this.#failure === null) await this.settle()
     } finally {
+      await Promise.all(this.#running)
       this.#sealTimer?.[Symbol.dispose]()
     }
   }
@@ -158,11 +169,12 @@ export class Committer {
   }
 
   async #commitGroup(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
     const { oplog, files, state } = this.#parts
-    let bodies = this.#layOut()
+    let bodies = layOut(this.#queue, this.#parts, this.#outside)
     if (bodies.length === 0) {
       await this.#startHalf(false)
-      bodies = this.#layOut()
+      bodies = layOut(this.#queue, this.#parts, this.#outside)
     }
     if (bodies.length === 0) {
       const change = this.#queue[0]!.change
@@ -180,48 +192,6 @@ export class Committer {
     this.#queue.splice(0, jobs.length)
     for (let i = 0; i < jobs.length; i++) this.#apply(jobs[i]!, bodies[i]!, firstSeq + i)
     this.#afterGroup()
-  }
-
-  /** Bodies for the first changes of the queue, as many as go into one group and into the half. */
-  #layOut(): ChangeBody[] {
-    const { limits, oplog } = this.#parts
-    const count = this.#groupCount()
-    let blockBytes = 0
-    for (let i = 0; i < count; i++) blockBytes += this.#queue[i]!.blockBytes
-    const bodies: ChangeBody[] = []
-    let space = 0
-    for (let i = 0; i < count; i++) {
-      const job = this.#queue[i]!
-      const large = blockBytes > limits.inlineLimitBytes || this.#isCheapOutside(job)
-      const outside = large && this.#outside.allows(job.change)
-      if (!outside && job.blockBytes > limits.inlineLimitBytes) break
-      const body = new ChangeBody(job.change, job.blockBytes, outside)
-      space += entrySpace(body.byteLength)
-      if (!oplog.hasRoom(space)) break
-      bodies.push(body)
-      this.#outside.note(job.change)
-    }
-    return bodies
-  }
-
-  /**
-   * A fetched block that waits for no sync is written once only. If it should be lost with the power while its
-   * entry is not, recovery counts it as absent and it is fetched again; an append must not be lost in part.
-   */
-  #isCheapOutside({ change, level, blockBytes }: Job): boolean {
-    if (change.isAppend || change.head !== null || level === 'power') return false
-    return blockBytes >= this.#parts.limits.fetchedInlineBytes
-  }
-
-  #groupCount(): number {
-    const { limits } = this.#parts
-    const most = Math.min(this.#queue.length, limits.groupChanges)
-    let blockBytes = 0
-    for (let i = 0; i < most; i++) {
-      blockBytes += this.#queue[i]!.blockBytes
-      if (i > 0 && blockBytes > limits.groupBytes) return i
-    }
-    return most
   }
 
   /** Null if it is done already. */
@@ -249,17 +219,31 @@ export class Committer {
     const { oplog, files } = this.#parts
     const target = oplog.lastSeq
     if (target <= oplog.syncedSeq) return
-    const syncs = [oplog.file.sync()]
-    if (this.#outsideSeq > this.#outsideSyncedSeq) syncs.push(files.blocks.sync())
-    try {
-      await allDone(syncs)
-    } catch (error) {
-      throw this.#fail(error)
-    }
+    const syncs = [this.#syncFile(oplog.file)]
+    if (this.#outsideSeq > this.#outsideSyncedSeq) syncs.push(this.#syncFile(files.blocks))
+    await allDone(syncs)
     this.#outsideSyncedSeq = Math.max(this.#outsideSyncedSeq, target)
     oplog.synced(target)
     this.#publish()
     this.#seal()
+  }
+
+  /**
+   * What was replayed and is not known to be synced may be readable without being on the disk, whatever a further
+   * sync says: it is written again, in its place, before anything is built on it.
+   */
+  async #writeAnew(): Promise<void> {
+    const { oplog, state, replayed } = this.#parts
+    if (oplog.lastSeq <= oplog.syncedSeq || this.#isWrittenAnew) return
+    await allDone([
+      ...replayed.oplog.map(({ byteOffset, bytes }) => oplog.file.write(byteOffset, bytes)),
+      ...replayed.outside.map(({ byteOffset, bytes }) =>
+        state.blocks.writeOutside(byteOffset, [bytes])
+      )
+    ])
+    if (replayed.outside.length > 0) this.#outsideSeq = oplog.lastSeq
+    this.#isWrittenAnew = true
+    await this.#sync()
   }
 
   /**
@@ -297,7 +281,7 @@ export class Committer {
     if (oplog.lastSeq > oplog.syncedSeq) {
       this.#syncTimer ??= env.setTimer(limits.syncAfterMs, () => {
         this.#syncTimer = null
-        background(this.#sync(), () => {})
+        this.#inBackground(this.#sync())
       })
     }
     this.#checkpoint.consider()
@@ -315,16 +299,33 @@ export class Committer {
     if (count > 0) this.#unpublished.splice(0, count)
   }
 
+  /** A failed sync is final, also for those that were under way beside it: what they covered may be lost as well. */
+  async #syncFile(file: File): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    try {
+      await file.sync()
+    } catch (error) {
+      throw this.#fail(error)
+    }
+    if (this.#failure !== null) throw this.#failure
+  }
+
   /** A witness that may get lost: a failure to write it is no failure of the log. */
   #seal(): void {
     const { oplog, env, limits } = this.#parts
+    if (this.#closed || this.#parts.readOnly) return
     background(oplog.seal(), () => {})
-    if (this.#closed) return
     this.#sealTimer?.[Symbol.dispose]()
     this.#sealTimer = env.setTimer(limits.sealAfterMs, () => {
       this.#sealTimer = null
-      background(oplog.file.sync(), (error) => this.#fail(error))
+      this.#inBackground(this.#syncFile(oplog.file))
     })
+  }
+
+  /** Nobody waits for it but close. A failure is kept by whoever fails. */
+  #inBackground(work: Promise<void>): void {
+    const done = work.catch(() => {}).finally(() => this.#running.delete(done))
+    this.#running.add(done)
   }
 
   #rejectAll(error: unknown): void {

@@ -15,9 +15,10 @@ import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
 import type { Change, SignedTree } from './change.ts'
-import { Committer, type Durability } from './committer.ts'
+import { Committer } from './committer.ts'
 import { type Conflict, decodeConflict, proofsOf } from './conflict-format.ts'
 import { type CoreChange, type CoreEvents, describe } from './core-events.ts'
+import type { Durability } from './durability.ts'
 import type { ForkSearch } from './fork-search.ts'
 import { Histories } from './histories.ts'
 import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manifest.ts'
@@ -65,7 +66,7 @@ export class Core extends Resource {
     this.#state = state
     this.#manifest = opened.manifest
     this.#conflict = conflictOf(state)
-    this.#published = state.head
+    this.#published = opened.synced
     this.#offsets = new Offsets(state.nodes)
     this.#reader = new BlockReader(state, this.#offsets)
     const onApplied = (change: Change): void => this.#onApplied(change)

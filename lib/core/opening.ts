@@ -1,6 +1,6 @@
 // Opening a log: finds or creates it, checks that it is the one asked for, recovers its state.
-// Creation: identity, synced; an empty presence page; the secret, synced; the directory; then the first header.
-// Until that header is there and as long as nothing else was stored, the log does not exist, and creation begins
+// Creation: the directory synced, so that no name can be missing beside content; identity, synced; an empty presence
+// page; the secret, synced; then the first header. Until that header is there and as long as nothing else was stored, the log does not exist, and creation begins
 // again. Owner: Core.open. Design: reliability.md sections 5.5 and 6.
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { createKeyPair } from '../crypto/key-pair.ts'
@@ -14,10 +14,11 @@ import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
 import { readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
+import type { SignedTree } from './change.ts'
 import { headerBody } from './change-format.ts'
-import type { Durability } from './committer.ts'
 import { decodeConflict } from './conflict-format.ts'
 import { type CoreLimits, defaultLimits } from './constants.ts'
+import type { Durability } from './durability.ts'
 import { Fence } from './fence.ts'
 import { verifyHead } from './head-signature.ts'
 import {
@@ -29,7 +30,7 @@ import {
   type Manifest,
   manifestKey
 } from './manifest.ts'
-import { recover } from './recovery.ts'
+import { nothingReplayed, type Replayed, recover } from './recovery.ts'
 import type { BehindReason } from './standing.ts'
 import { CoreState, type Damage } from './state.ts'
 
@@ -57,6 +58,9 @@ export interface Opened {
   readonly oplog: Oplog
   readonly fence: Fence
   readonly isClean: boolean
+  /** The last head that is known to be synced, and what was read beyond it. */
+  readonly synced: SignedTree
+  readonly replayed: Replayed
   /** Nothing can be written. */
   readonly readOnly: boolean
   readonly damages: Damage[]
@@ -100,7 +104,7 @@ async function openFound(
   const { files, options, env } = context
   const { key } = scan.identity
   assertKey(options, key)
-  const { state, position, isClean } = await recover(files, scan, onDamage)
+  const { state, position, isClean, synced, replayed } = await recover(files, scan, onDamage)
   const secret = await readSecret(files.secret)
   const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
@@ -112,7 +116,7 @@ async function openFound(
   const { conflict } = state.standing
   if (conflict !== null) fence.freeze(decodeConflict(conflict).fork)
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
-  return { ...context, key, keyPair, manifest, state, oplog, fence, isClean }
+  return { ...context, key, keyPair, manifest, state, oplog, fence, isClean, synced, replayed }
 }
 
 interface Context {
@@ -142,18 +146,21 @@ async function create(
     key,
     halfBytes: limits.halfBytes
   }
-  await files.oplog.truncate(0)
+  await files.syncDirectory()
+  // An identity stays until it is written over: beside what was written after it, its file must not be empty.
+  if (begun === null) await files.oplog.truncate(0)
   await Oplog.writeIdentity(files.oplog, identity)
   await files.presence.write(0, sealedPage(emptyPage(), 0))
   await files.presence.sync()
   if (keyPair !== null) {
     await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
   }
-  await files.syncDirectory()
   const state = await CoreState.open(files, onDamage)
   if (manifest !== null) state.manifest = encodeManifest(manifest)
   const oplog = await firstHalf(files, identity, state, env)
-  return { ...context, key, keyPair, manifest, state, oplog, fence: new Fence(null), isClean: true }
+  const fence = new Fence(null)
+  const opened = { ...context, key, keyPair, manifest, state, oplog, fence }
+  return { ...opened, isClean: true, synced: state.head, replayed: nothingReplayed }
 }
 
 async function firstHalf(

@@ -9,21 +9,40 @@ import type { LogFiles } from '../storage/log-files.ts'
 import { type Entry, FLAG_OUTSIDE } from '../storage/oplog-format.ts'
 import type { OplogPosition, OplogScan } from '../storage/oplog-scan.ts'
 import { copyOf, equalBytes } from '../util/bytes.ts'
-import { type Change, emptyChange } from './change.ts'
+import { type Change, emptyChange, type SignedTree } from './change.ts'
 import {
   decodeChange,
   decodeHeader,
   type StoredBlocks,
   type StoredChange,
-  type StoredHead
+  type StoredHead,
+  type StoredHeader
 } from './change-format.ts'
 import { apply, CoreState, type Damage } from './state.ts'
+
+interface Piece {
+  readonly byteOffset: number
+  readonly bytes: Uint8Array
+}
+
+/** What was replayed though it is not known to be synced. */
+export interface Replayed {
+  readonly changes: readonly { readonly seq: number; readonly change: Change }[]
+  /** Their entries and the block bytes outside them, as they were read. */
+  readonly oplog: readonly Piece[]
+  readonly outside: readonly Piece[]
+}
+
+export const nothingReplayed: Replayed = { changes: [], oplog: [], outside: [] }
 
 export interface Recovery {
   readonly state: CoreState
   readonly position: OplogPosition
   /** The half holds nothing but its header, and nothing was repaired. */
   readonly isClean: boolean
+  /** The last head that is known to be synced. */
+  readonly synced: SignedTree
+  readonly replayed: Replayed
 }
 
 /** @throws StorageError CORRUPT, READ_FAILED */
@@ -33,22 +52,25 @@ export async function recover(
   onDamage: (damage: Damage) => void
 ): Promise<Recovery> {
   const state = await CoreState.open(files, onDamage)
-  const header = decodeHeader(scan.header.body)
-  state.tree = treeOf(header, header.roots)
-  state.signature = copyOf(header.signature)
-  state.manifest = header.manifest === null ? null : copyOf(header.manifest)
-  state.contiguousLength = Math.min(header.contiguousLength, header.length)
-  state.standing = header.standing
+  begin(state, decodeHeader(scan.header.body))
   let { position, lost } = scan
+  let synced = state.head
+  const changes: { seq: number; change: Change }[] = []
+  const outside: Piece[] = []
+  const all = scan.entries.map(storedChange)
   state.presence.replaying(true)
-  for (const entry of scan.entries) {
-    const done = await replay(state, files, entry, position.syncedSeq)
-    if (done) continue
-    // Never acknowledged if no sync of it is known, else lost. Numbers that were used are not used again.
+  for (const [i, entry] of scan.entries.entries()) {
     const wasSynced = entry.seq <= position.syncedSeq
-    if (wasSynced) lost = { from: entry.seq, to: lost?.to ?? position.lastSeq }
-    position = { ...position, lastSeq: entry.seq - 1, lastCrc: entry.previousCrc }
-    break
+    const done = await replay(state, files, all.slice(i), wasSynced)
+    if (done === null) {
+      // Never acknowledged if no sync of it is known, else lost. Numbers that were used are not used again.
+      if (wasSynced) lost = { from: entry.seq, to: lost?.to ?? position.lastSeq }
+      position = { ...position, lastSeq: entry.seq - 1, lastCrc: entry.previousCrc }
+      break
+    }
+    if (wasSynced) synced = state.head
+    else changes.push({ seq: entry.seq, change: done.change })
+    if (done.outside !== null) outside.push(done.outside)
   }
   state.presence.replaying(false)
   const healed = await checkRoots(state, onDamage)
@@ -58,27 +80,55 @@ export async function recover(
   if (lost !== null || scan.headerSkipped) {
     onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
   }
-  return { state, position, isClean }
+  const oplog = unsyncedPieces(scan, position)
+  return { state, position, isClean, synced, replayed: { changes, oplog, outside } }
 }
 
-/** False: the entry does not fit, or its bytes outside did not reach the disk. */
+/** The state that a header states. */
+function begin(state: CoreState, header: StoredHeader): void {
+  state.tree = treeOf(header, header.roots)
+  state.signature = copyOf(header.signature)
+  state.manifest = header.manifest === null ? null : copyOf(header.manifest)
+  state.contiguousLength = Math.min(header.contiguousLength, header.length)
+  state.standing = header.standing
+}
+
+/** The bytes of entries that are not known to be synced, in runs as they lie in the file. */
+function unsyncedPieces(scan: OplogScan, position: OplogPosition): Piece[] {
+  const pieces: { byteOffset: number; bytes: Uint8Array }[] = []
+  for (const entry of [scan.header, ...scan.entries]) {
+    if (entry.seq <= position.syncedSeq || entry.seq > position.lastSeq) continue
+    pieces.push({ byteOffset: entry.byteOffset, bytes: entry.bytes })
+  }
+  return pieces
+}
+
+function storedChange(entry: Entry): StoredChange {
+  return decodeChange(entry.body, (entry.flags & FLAG_OUTSIDE) !== 0)
+}
+
+/**
+ * Replays the first of the changes; the others say what becomes of its blocks. Null: it does not fit, or its bytes
+ * outside did not reach the disk.
+ */
 async function replay(
   state: CoreState,
   files: LogFiles,
-  entry: Entry,
-  syncedSeq: number
-): Promise<boolean> {
-  const stored = decodeChange(entry.body, (entry.flags & FLAG_OUTSIDE) !== 0)
-  const change = restore(state, stored)
-  if (change === null) return false
-  let bytes = stored.blocks?.bytes ?? null
-  if (stored.blocks !== null && bytes === null && entry.seq > syncedSeq) {
-    // Kept in memory to be written again: after a failed sync it may be readable without being on the disk.
-    bytes = await readOutside(state, files, change, stored.blocks)
-    if (bytes === null) return false
+  [stored, ...later]: readonly StoredChange[],
+  wasSynced: boolean
+): Promise<{ change: Change; outside: Piece | null } | null> {
+  const change = stored === undefined ? null : restore(state, stored)
+  if (stored === undefined || change === null) return null
+  const { blocks } = stored
+  let bytes = blocks?.bytes ?? null
+  let outside: Piece | null = null
+  if (blocks !== null && bytes === null && !wasSynced) {
+    bytes = await readOutside(state, files, change, blocks, later)
+    if (bytes === null) return null
+    outside = { byteOffset: blocks.byteOffset, bytes }
   }
-  apply(state, change, bytes)
-  return true
+  apply(state, change, blocks?.bytes ?? null)
+  return { change, outside }
 }
 
 /** The change that an entry stands for; null if it does not fit the state. */
@@ -133,25 +183,38 @@ function restoreAppend(
   }
 }
 
-/** The bytes from `blocks`, if they are what their leaves say, which came with the change or before. */
+/**
+ * The bytes from `blocks`, if they are what their leaves say, which came with the change or before. Blocks that a
+ * later change gives up need not be there: their place may have been used again since.
+ */
 async function readOutside(
   state: CoreState,
   files: LogFiles,
   change: Change,
-  blocks: StoredBlocks
+  { byteOffset, byteLengths }: StoredBlocks,
+  later: readonly StoredChange[]
 ): Promise<Uint8Array | null> {
-  const total = blocks.byteLengths.reduce((sum, byteLength) => sum + byteLength, 0)
-  if (blocks.byteOffset + total > files.blocks.byteLength) return null
-  const bytes = await files.blocks.read(blocks.byteOffset, total)
+  const total = byteLengths.reduce((sum, byteLength) => sum + byteLength, 0)
+  const bytes = new Uint8Array(total)
+  const available = Math.max(0, Math.min(total, files.blocks.byteLength - byteOffset))
+  bytes.set(await files.blocks.read(byteOffset, available))
   const leaves = new Map<number, Node>(change.nodes.map((node) => [node.nodeIndex, node]))
-  const parts = split(bytes, blocks.byteLengths)
+  const parts = split(bytes, byteLengths)
   for (let i = 0; i < parts.length; i++) {
-    const made = leafNode((change.presence?.start ?? 0) + i, parts[i]!)
+    const index = (change.presence?.start ?? 0) + i
+    const made = leafNode(index, parts[i]!)
     const leaf =
       leaves.get(made.nodeIndex) ?? (await state.nodes.getNodes([made.nodeIndex]))[0] ?? null
-    if (leaf === null || !equalBytes(leaf.hash, made.hash)) return null
+    const isRight = leaf !== null && equalBytes(leaf.hash, made.hash)
+    if (!isRight && !later.some((each) => givesUp(each, index))) return null
   }
   return bytes
+}
+
+function givesUp({ ancestor, head, isAppend, presence }: StoredChange, index: number): boolean {
+  if (head !== null && !isAppend && ancestor !== null && ancestor <= index) return true
+  if (presence === null || presence.present) return false
+  return presence.start <= index && index < presence.start + presence.length
 }
 
 /** A root that `nodes` does not hold, or holds otherwise, is put right from the header: it is hashed and signed. */

@@ -2,7 +2,8 @@
 // standings. Owner: Core.
 import type { TreeHead } from '../merkle/tree.ts'
 import { type Change, emptyChange } from './change.ts'
-import type { Committer, Durability } from './committer.ts'
+import type { Committer } from './committer.ts'
+import type { Durability } from './durability.ts'
 import type { Opened } from './opening.ts'
 import type { Standing } from './standing.ts'
 

@@ -10,8 +10,9 @@ import type { NodeSource } from '../storage/node-source.ts'
 import { type AcceptContext, changeNow, changeOf, isEmpty } from './acceptance.ts'
 import type { BlockReader } from './block-reader.ts'
 import { type Change, emptyChange } from './change.ts'
-import type { Committer, Durability } from './committer.ts'
+import type { Committer } from './committer.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
+import type { Durability } from './durability.ts'
 import { signHead } from './head-signature.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
@@ -40,7 +41,7 @@ export class Writer {
 
   constructor(parts: WriterParts) {
     this.#parts = parts
-    this.#isSettled = parts.opened.isClean || parts.opened.readOnly
+    this.#isSettled = parts.opened.isClean
     const { committer } = parts
     const { nodes } = parts.opened.state
     this.tipNodes = {
@@ -126,6 +127,7 @@ export class Writer {
   /** The block is damaged: it is not held any more. */
   async drop(index: number): Promise<void> {
     this.assertChangeable()
+    await this.settle()
     await this.#commitAbsent(index, 1, 'process')
   }
 

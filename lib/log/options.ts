@@ -1,5 +1,5 @@
 // What a log is opened with.
-import type { Durability } from '../core/committer.ts'
+import type { Durability } from '../core/durability.ts'
 import { keyFromText } from '../core/key-text.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'

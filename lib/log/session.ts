@@ -1,5 +1,5 @@
 // The words of a session: options of its calls, what it tells of itself, and what a snapshot remembers.
-import type { Durability } from '../core/committer.ts'
+import type { Durability } from '../core/durability.ts'
 import { UnavailableError } from '../errors.ts'
 import { abortable, throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'

@@ -63,7 +63,8 @@ export interface Entry extends EntryPrefix {
   readonly byteOffset: number
   /** With prefix, without padding. */
   readonly byteLength: number
-  /** A view of what was read. */
+  /** Views of what was read: the whole entry, and its body. */
+  readonly bytes: Uint8Array
   readonly body: Uint8Array
 }
 
@@ -172,6 +173,7 @@ export function readEntry(
     salt: copyOf(prefix.salt),
     crc,
     byteOffset,
+    bytes: entry,
     body: entry.subarray(BODY_OFFSET)
   }
 }

@@ -110,6 +110,9 @@ async function scanHalves(file: File, head: Uint8Array, identity: Identity): Pro
   const found = Math.max(seal > last.seq ? seal : 0, findLost(area, last.seq, last.seq))
   const onlyHeader = found === last.seq + 1 && hasDamagedHeader(area, last)
   const lostTo = onlyHeader ? 0 : found
+  const syncedSeq = Math.max(Math.min(seal, last.seq), ...entries.map((entry) => entry.syncedSeq))
+  // A header that was never synced is missing without damage: what follows it stands for itself.
+  const skippedSeq = skipped === null ? Number.POSITIVE_INFINITY : newest.at(-1)!.seq + 1
   const scan: OplogScan = {
     identity,
     header: entries[0]!,
@@ -120,11 +123,11 @@ async function scanHalves(file: File, head: Uint8Array, identity: Identity): Pro
       salt: last.salt,
       lastSeq: last.seq,
       lastCrc: last.crc,
-      syncedSeq: Math.max(Math.min(seal, last.seq), ...entries.map((entry) => entry.syncedSeq)),
+      syncedSeq,
       highestSeq: Math.max(last.seq, found)
     },
     lost: lostTo > 0 ? { from: last.seq + 1, to: lostTo } : null,
-    headerSkipped: skipped !== null || onlyHeader
+    headerSkipped: skippedSeq <= syncedSeq || onlyHeader
   }
   return { kind: 'log', scan }
 }

@@ -31,9 +31,10 @@ export class PresenceFile {
   readonly #keepAll: boolean
   /** Pages from here on that are not live hold nothing, whatever the file says. */
   #wipedFrom = NEVER
-  #wipes = 0
+  /** The same of what a checkpoint is writing. */
+  #frozenWipedFrom = NEVER
   #replaying = false
-  #frozen: { pages: Map<number, Uint8Array>; wipedFrom: number; wipes: number } | null = null
+  #frozen: Map<number, Uint8Array> | null = null
 
   private constructor(file: File, cache: PageCache, onDamage: (byteOffset: number) => void) {
     this.#pages = new PagedFile(file, PRESENCE_PAGE_BYTES, cache)
@@ -131,7 +132,6 @@ export class PresenceFile {
     this.setRange(length, (pageNumber + 1) * PRESENCE_PAGE_BITS - length, false)
     for (const live of this.#live.keys()) if (live > pageNumber) this.#live.delete(live)
     this.#wipedFrom = Math.min(this.#wipedFrom, pageNumber + 1)
-    this.#wipes++
   }
 
   get hasChanges(): boolean {
@@ -147,7 +147,9 @@ export class PresenceFile {
       page.dirty = false
       pages.set(pageNumber, sealedPage(page.bytes, pageNumber))
     }
-    this.#frozen = { pages, wipedFrom: this.#wipedFrom, wipes: this.#wipes }
+    this.#frozen = pages
+    this.#frozenWipedFrom = this.#wipedFrom
+    this.#wipedFrom = NEVER
   }
 
   /** Writes what was frozen, unsynced. @throws StorageError */
@@ -155,13 +157,13 @@ export class PresenceFile {
     const frozen = this.#frozen
     if (frozen === null) return
     const { file } = this.#pages
-    const end = frozen.wipedFrom * PRESENCE_PAGE_BYTES
+    const end = this.#frozenWipedFrom * PRESENCE_PAGE_BYTES
     if (end < file.byteLength) {
       const before = file.byteLength
       await file.truncate(end)
       this.#pages.drop(end, before - end)
     }
-    for (const [pageNumber, bytes] of frozen.pages) {
+    for (const [pageNumber, bytes] of frozen) {
       await file.write(pageNumber * PRESENCE_PAGE_BYTES, bytes)
       this.#pages.drop(pageNumber * PRESENCE_PAGE_BYTES, PRESENCE_PAGE_BYTES)
     }
@@ -169,7 +171,7 @@ export class PresenceFile {
 
   /** What was frozen is on the disk. */
   thaw(): void {
-    if (this.#frozen?.wipes === this.#wipes) this.#wipedFrom = NEVER
+    this.#frozenWipedFrom = NEVER
     this.#frozen = null
     if (this.#keepAll || this.#live.size <= SPARE_PRESENCE_PAGES) return
     for (const [pageNumber, page] of this.#live) {
@@ -180,7 +182,9 @@ export class PresenceFile {
 
   /** The flush failed: what was frozen is to be written again. */
   unfreeze(): void {
-    for (const pageNumber of this.#frozen?.pages.keys() ?? []) {
+    this.#wipedFrom = Math.min(this.#wipedFrom, this.#frozenWipedFrom)
+    this.#frozenWipedFrom = NEVER
+    for (const pageNumber of this.#frozen?.keys() ?? []) {
       const page = this.#live.get(pageNumber)
       if (page !== undefined) page.dirty = true
     }
@@ -194,9 +198,8 @@ export class PresenceFile {
   #find(pageNumber: number): Uint8Array | null {
     const live = this.#live.get(pageNumber)
     if (live !== undefined) return live.bytes
-    if (this.#keepAll || pageNumber >= this.#wipedFrom || pageNumber >= this.#pagesInFile()) {
-      return null
-    }
+    const wipedFrom = Math.min(this.#wipedFrom, this.#frozenWipedFrom)
+    if (this.#keepAll || pageNumber >= wipedFrom || pageNumber >= this.#pagesInFile()) return null
     const page = this.#pages.getNow(pageNumber)
     if (page === null) return null
     if (page.checked[0] === 0) {
