@@ -312,7 +312,7 @@ export class Replicator {
   #onFault(peer: Peer, error: unknown): void {
     this.#events.onFault?.(peer, error)
     if (error instanceof ProtocolError) peer.disconnect()
-    else if (error instanceof ProofError) peer.remote.distrusted = true
+    else if (error instanceof ProofError) peer.onFalseProof(error)
     else if (error instanceof StorageError) this.#rest()
     this.#markAllDirty()
     this.#checkUpdates()
