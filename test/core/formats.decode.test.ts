@@ -47,10 +47,10 @@ function manifestOf(random: SeededRandom): Uint8Array {
 }
 
 function manifestFault(value: unknown): string | null {
-  const { signers, linked, quorum, prologue } = value as Manifest
+  const { signers, linked, quorum } = value as Manifest
   if (signers.length > MAX_SIGNERS) return `${signers.length} signers came out`
   if ((linked?.length ?? 0) > MAX_LINKED) return `${linked?.length} linked keys came out`
-  return quorum === 0 && prologue === null ? 'a log that anybody may sign came out' : null
+  return quorum === 0 && signers.length > 0 ? 'signers of whom none has to sign came out' : null
 }
 
 const nodeOf = (random: SeededRandom): Node => ({
