@@ -48,6 +48,8 @@ export function message<T>(
 export interface ChannelOwner {
   readonly outbox: Outbox
   closeChannel(channel: Channel): void
+  /** Ends the connection. */
+  fail(error: Error): void
 }
 
 export class Channel {
@@ -57,6 +59,8 @@ export class Channel {
   readonly localId: number
   /** The remote's. For the mux. */
   remoteId = 0
+  /** When the remote had opened too. For the mux. */
+  openedAt = 0
   messagesIn = 0
   messagesOut = 0
   bytesIn = 0
@@ -127,11 +131,17 @@ export class Channel {
     if (this.#state !== 'closed') this.#owner.closeChannel(this)
   }
 
+  /** The remote broke the rules of this channel: ends the whole connection. */
+  fail(error: Error): void {
+    this.#owner.fail(error)
+  }
+
   /** For the mux. @throws ProtocolError if the handshake does not decode */
-  becomeOpen(remoteId: number, handshake: Uint8Array): void {
+  becomeOpen(remoteId: number, handshake: Uint8Array, now: number): void {
     const codec = this.#options.handshake?.codec
     const value = codec === undefined ? null : decode(codec, handshake)
     this.remoteId = remoteId
+    this.openedAt = now
     this.#state = 'open'
     this.#options.onOpen?.(value)
   }

@@ -30,8 +30,15 @@ export const PAIRING_TIMEOUT_MS = 30_000
 export const MAX_WAITING_BYTES = 262_144
 /** Counted for each kept message on top of its bytes. */
 export const WAITING_MESSAGE_COST_BYTES = 512
-/** Opens that nobody takes: so many at once, then so many in a second, then reading pauses. */
-export const UNKNOWN_OPENS_BURST = 256
-export const UNKNOWN_OPENS_PER_SECOND = 20
+/** Opens that lead to nothing: so many at once, then so many in a second, then reading pauses. */
+export const VAIN_OPENS_BURST = 256
+export const VAIN_OPENS_PER_SECOND = 20
+/** A channel that the remote closes before it has been open for this long was opened in vain. */
+export const VAIN_CHANNEL_MS = 1_000
+/**
+ * Bytes that wait to be sent: above, what the remote sends is not read. A last resort: users of channels stop at
+ * drained. Far above what they reach together, as two sides that stop reading each other stand still.
+ */
+export const MAX_OUTGOING_BYTES: number = 32 * 1024 * 1024
 export const MAX_PROTOCOL_NAME_BYTES = 128
 export const MAX_CHANNEL_ID_BYTES = 1_024

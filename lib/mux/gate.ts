@@ -1,7 +1,7 @@
 // Why a connection is not being read: it is read again when the last reason is gone. And the budget of opens that
-// nobody takes, one of the reasons.
+// lead to nothing, because nobody takes them or the remote closes them again at once: one of the reasons.
 import type { Env } from '../env.ts'
-import { UNKNOWN_OPENS_BURST, UNKNOWN_OPENS_PER_SECOND } from './constants.ts'
+import { VAIN_OPENS_BURST, VAIN_OPENS_PER_SECOND } from './constants.ts'
 import type { MessageStream } from './message-stream.ts'
 
 export class Gate {
@@ -23,10 +23,10 @@ export class Gate {
 }
 
 /** So many at once, then so many in a second; who takes more waits, and with it the connection. */
-export class UnknownOpens {
+export class VainOpens {
   #env: Env
   #gate: Gate
-  #left: number = UNKNOWN_OPENS_BURST
+  #left: number = VAIN_OPENS_BURST
   #countedAt: number
   #timer: Disposable | null = null
 
@@ -50,7 +50,7 @@ export class UnknownOpens {
   }
 
   #wait(): void {
-    const waitMs = (-this.#left / UNKNOWN_OPENS_PER_SECOND) * 1000
+    const waitMs = (-this.#left / VAIN_OPENS_PER_SECOND) * 1000
     this.#timer = this.#env.setTimer(waitMs, () => {
       this.#timer = null
       this.#refill()
@@ -62,8 +62,8 @@ export class UnknownOpens {
 
   #refill(): void {
     const now = this.#env.now()
-    const gained = ((now - this.#countedAt) / 1000) * UNKNOWN_OPENS_PER_SECOND
-    this.#left = Math.min(UNKNOWN_OPENS_BURST, this.#left + gained)
+    const gained = ((now - this.#countedAt) / 1000) * VAIN_OPENS_PER_SECOND
+    this.#left = Math.min(VAIN_OPENS_BURST, this.#left + gained)
     this.#countedAt = now
   }
 }

@@ -14,11 +14,12 @@ import {
   CONTROL_CLOSE,
   CONTROL_OPEN,
   CONTROL_REJECT,
+  MAX_OUTGOING_BYTES,
   MAX_PROTOCOL_NAME_BYTES,
   MAX_WAITING_BYTES
 } from './constants.ts'
 import { openBody, readBatch, readUint } from './frames.ts'
-import { Gate, UnknownOpens } from './gate.ts'
+import { Gate, VainOpens } from './gate.ts'
 import { meetingKey } from './meetings.ts'
 import type { MessageStream } from './message-stream.ts'
 import { Outbox } from './outbox.ts'
@@ -39,7 +40,7 @@ export class Mux {
   onClose: ((error: Error | null) => void) | null = null
   #outbox: Outbox
   #gate: Gate
-  #unknownOpens: UnknownOpens
+  #vainOpens: VainOpens
   #pairing: Pairing
   #isClosed = false
   #endedAbruptly = false
@@ -50,7 +51,7 @@ export class Mux {
     this.stream = stream
     this.#outbox = new Outbox(stream)
     this.#gate = new Gate(stream)
-    this.#unknownOpens = new UnknownOpens(env, this.#gate)
+    this.#vainOpens = new VainOpens(env, this.#gate)
     this.#pairing = this.#createPairing(env)
     stream.handle({
       onMessage: (frame) => this.#receive(frame),
@@ -149,11 +150,15 @@ export class Mux {
     const outbox = this.#outbox
     return new Pairing({
       env,
-      owner: { outbox, closeChannel: (channel) => this.#pairing.close(channel) },
+      owner: {
+        outbox,
+        closeChannel: (channel) => this.#pairing.close(channel),
+        fail: (error) => this.destroy(error)
+      },
       sendOpen: (open) => outbox.push(CONTROL_CHANNEL, CONTROL_OPEN, openBody, open),
       sendReject: (remoteId) => outbox.push(CONTROL_CHANNEL, CONTROL_REJECT, uint, remoteId),
       sendClose: (localId) => outbox.push(CONTROL_CHANNEL, CONTROL_CLOSE, uint, localId),
-      onUnknownOpen: () => this.#unknownOpens.count(),
+      onVainOpen: () => this.#vainOpens.count(),
       onKeptBytes: (bytes) => {
         if (bytes > MAX_WAITING_BYTES) this.#gate.pause(this.#pairing)
         else this.#gate.resume(this.#pairing)
@@ -176,6 +181,7 @@ export class Mux {
       this.destroy(asError(error))
     }
     cursor.buffer = emptyBytes
+    if (this.#outbox.bufferedBytes > MAX_OUTGOING_BYTES) this.#gate.pause(this.#outbox)
   }
 
   #dispatch(channel: number, cursor: CodecState): void {
@@ -231,6 +237,7 @@ export class Mux {
 
   #drained(): void {
     this.#outbox.drained()
+    this.#gate.resume(this.#outbox)
     this.#pairing.drained()
   }
 
@@ -246,7 +253,7 @@ export class Mux {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#outbox.close()
-    this.#unknownOpens.stop()
+    this.#vainOpens.stop()
     this.#endedAbruptly = this.#pairing.end()
     this.onClose?.(error)
   }

@@ -17,6 +17,7 @@ import {
   MAX_REMOTE_CHANNELS,
   MAX_WAITING_OPENS,
   PAIRING_TIMEOUT_MS,
+  VAIN_CHANNEL_MS,
   WAITING_MESSAGE_COST_BYTES
 } from './constants.ts'
 import { type OpenBody, readUint } from './frames.ts'
@@ -39,8 +40,8 @@ export interface PairingPort {
   sendOpen(open: OpenBody): void
   sendReject(remoteId: number): void
   sendClose(localId: number): void
-  /** Nobody takes an open of the remote. */
-  onUnknownOpen(): void
+  /** An open of the remote led to nothing. */
+  onVainOpen(): void
   /** The sum of what is kept for waiting opens has changed. */
   onKeptBytes(bytes: number): void
   /** Runs outside of the data callback, where a throw ends the connection all the same. */
@@ -163,7 +164,7 @@ export class Pairing {
       return
     }
     this.#receiving.set(id, ours.channel)
-    ours.channel.becomeOpen(id, open.handshake)
+    ours.channel.becomeOpen(id, open.handshake, this.#port.env.now())
   }
 
   /** @throws ProtocolError BAD_MESSAGE if we have no such open */
@@ -189,6 +190,7 @@ export class Pairing {
     const channel = this.#receiving.get(remoteId)
     if (channel === undefined) return
     this.#receiving.delete(remoteId)
+    if (this.#port.env.now() - channel.openedAt < VAIN_CHANNEL_MS) this.#port.onVainOpen()
     this.#closed(channel, { isRemote: true, isIdFree: true })
   }
 
@@ -217,7 +219,7 @@ export class Pairing {
       this.#theirs.size >= MAX_WAITING_OPENS ||
       this.#theirs.size + this.#receiving.size >= MAX_REMOTE_CHANNELS
     if (callback === undefined || isCrowded) {
-      this.#port.onUnknownOpen()
+      this.#port.onVainOpen()
       this.#port.sendReject(open.id)
       this.#meetings.settle(meeting)
       return
@@ -253,7 +255,7 @@ export class Pairing {
     meeting.callbacks--
     if (meeting.callbacks === 0) {
       for (const theirs of [...meeting.theirs]) {
-        this.#port.onUnknownOpen()
+        this.#port.onVainOpen()
         this.#reject(theirs)
       }
     }
@@ -280,7 +282,7 @@ export class Pairing {
     this.#theirs.delete(remoteId)
     this.#receiving.set(remoteId, channel)
     this.#addKept(theirs, -theirs.keptBytes)
-    channel.becomeOpen(remoteId, theirs.handshake)
+    channel.becomeOpen(remoteId, theirs.handshake, this.#port.env.now())
     for (const message of theirs.messages) {
       const state: CodecState = { start: 0, end: message.byteLength, buffer: message }
       channel.receive(readUint(state), state)

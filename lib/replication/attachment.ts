@@ -22,6 +22,7 @@ import {
 } from './messages.ts'
 import { relation } from './model/relation.ts'
 import { Peer, type PeerContext } from './peer.ts'
+import { ConnectionLoad } from './upload/connection-load.ts'
 
 export interface AttachmentEvents {
   onOpen(peer: Peer): void
@@ -137,7 +138,7 @@ export class Attachment {
       return
     }
     const key = remotePublicKey === null ? null : copyOf(remotePublicKey)
-    this.peer = new Peer(channel, key, this.#context)
+    this.peer = new Peer(channel, key, ConnectionLoad.of(this.#mux), this.#context)
     this.#events.onOpen(this.peer)
   }
 

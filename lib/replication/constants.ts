@@ -43,10 +43,21 @@ export const MAX_SCAN: number = 256
 export const MAX_REMOTE_PAGES: number = 1024
 /** Questions of one peer waiting for an answer; past it we stop reading from that connection. */
 export const MAX_QUEUED_REQUESTS: number = 1024
-/** Answers of one peer being made at the same time. */
+/** The same for all logs of a connection. */
+export const MAX_QUEUED_REQUESTS_PER_CONNECTION: number = 4096
+/** Answers being made at the same time for one connection, and for all connections of one log. */
 export const MAX_ANSWERS_UNDER_WAY: number = 16
-/** Bytes of blocks in answers being made for one peer, by the average of the log. */
+export const MAX_ALL_ANSWERS_UNDER_WAY: number = 64
+/** What one peer may cost in its turn, before others have theirs. */
+export const SERVICE_QUANTUM_BYTES: number = 65_536
+/** What an answer costs on top of its bytes, in bytes: finding and sending it. */
+export const ANSWER_COST_BYTES: number = 512
+/** Answers made in one go, in bytes; then other events have their turn. */
+export const SERVICE_SLICE_BYTES: number = 524_288
+/** Bytes of blocks in answers being made for one peer, by the average of the log and the last blocks sent. */
 export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
+/** Wants of one peer that wait for room to be answered; past it we stop reading from that connection. */
+export const MAX_QUEUED_WANTS: number = 256
 /** Wants of one peer remembered; past it the peer is told of everything. */
 export const MAX_REMOTE_WANTS: number = 512
 /** Unanswerable questions of one peer per minute; past it each costs a rest of SLOW_ANSWER_MS. */
@@ -64,6 +75,8 @@ export const MAX_REORGS_PER_HOUR: number = 6
 export const REORG_REST_AFTER_FAULT_MS: number = 1_000
 /** A reorg that removes more than this, and more than half of the log, is not followed unless the user says so. */
 export const MAX_REORG_DEPTH_BLOCKS: number = 10_000
+/** False proofs of one connection; so many within a minute end it. */
+export const MAX_FALSE_PROOFS_PER_MINUTE: number = 3
 /** Longest name of an extension message, in bytes. */
 export const MAX_EXTENSION_NAME_BYTES: number = 128
 /** Nodes of one list in a message; a path has at most 53, and twice that in substituted parts. */

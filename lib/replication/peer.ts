@@ -1,9 +1,10 @@
 // Peer: the remote of one log on one connection, once its channel is open. Encodes out, routes in: one row per
 // message of the table in the architecture, section 7. No state but its parts.
 import type { Env } from '../env.ts'
+import { type ProofError, ProtocolError } from '../errors.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Channel } from '../mux/channel.ts'
-import { UNSOLICITED_ID } from './constants.ts'
+import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
 import { Comparison } from './download/comparison.ts'
 import { Downloader } from './download/downloader.ts'
 import type { Extensions } from './extensions.ts'
@@ -24,6 +25,7 @@ import type { Asked, NeedId, PeerId } from './model/types.ts'
 import type { PeerSender } from './peer-sender.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
 import { Advertiser } from './upload/advertiser.ts'
+import type { ConnectionLoad } from './upload/connection-load.ts'
 import { Uploader } from './upload/uploader.ts'
 
 export interface PeerContext {
@@ -54,8 +56,16 @@ export class Peer implements PeerSender {
   readonly #downloader: Downloader
   readonly #channel: Channel
   readonly #context: PeerContext
+  readonly #load: ConnectionLoad
+  /** What of this peer's waits in too large a number. */
+  readonly #full: Set<'questions' | 'wants'> = new Set()
 
-  constructor(channel: Channel, remotePublicKey: Uint8Array | null, context: PeerContext) {
+  constructor(
+    channel: Channel,
+    remotePublicKey: Uint8Array | null,
+    load: ConnectionLoad,
+    context: PeerContext
+  ) {
     const { log, exchange, env } = context
     const { id, remote } = exchange.addPeer(env.now())
     this.id = id
@@ -63,17 +73,20 @@ export class Peer implements PeerSender {
     this.remotePublicKey = remotePublicKey
     this.#channel = channel
     this.#context = context
+    this.#load = load
     this.advertiser = new Advertiser({
       log,
       remote,
       send: this,
+      onFull: (full) => this.#tellFull('wants', full),
       onRelation: () => context.onDirty(this)
     })
     this.uploader = new Uploader({
       log,
       send: this,
       env,
-      onFull: (full) => context.onFull(this, full),
+      load,
+      onFull: (full) => this.#tellFull('questions', full),
       onUpgrade: () => this.comparison.agreed(log.length),
       onUpload: (block) => context.onUpload(this, block)
     })
@@ -220,7 +233,23 @@ export class Peer implements PeerSender {
     this.#downloader.unpark()
   }
 
+  /** It sent a false proof: it is asked nothing more on this log; too many, and the connection ends. */
+  onFalseProof(error: ProofError): void {
+    this.remote.distrusted = true
+    // What does not fit our history may be true of another one.
+    if (error.code !== 'BAD_MESSAGE') this.comparison.suspect()
+    const count = this.#load.falseProofs.count(this.#context.env.now())
+    if (count < MAX_FALSE_PROOFS_PER_MINUTE) return
+    this.#channel.fail(new ProtocolError('LIMIT_EXCEEDED', 'Too many false proofs', error))
+  }
+
   onDrain(): void {
+    this.advertiser.drained()
     this.uploader.work()
+  }
+  #tellFull(what: 'questions' | 'wants', full: boolean): void {
+    if (full) this.#full.add(what)
+    else this.#full.delete(what)
+    this.#context.onFull(this, this.#full.size > 0)
   }
 }

@@ -257,16 +257,10 @@ export class Replicator {
   #onFault(peer: Peer, error: unknown): void {
     this.#events.onFault?.(peer, error)
     if (error instanceof ProtocolError) peer.disconnect()
-    else if (error instanceof ProofError) this.#distrust(peer, error)
+    else if (error instanceof ProofError) peer.onFalseProof(error)
     else if (error instanceof StorageError) this.#rest()
     this.#pump.markAllDirty()
     this.#checkUpdates()
-  }
-
-  /** A proof that does not fit our history may be true of another one. */
-  #distrust(peer: Peer, error: ProofError): void {
-    peer.remote.distrusted = true
-    if (error.code !== 'BAD_MESSAGE') peer.comparison.suspect()
   }
 
   /** The disk failed: nobody is asked for a while, serving goes on. */

@@ -31,6 +31,14 @@ export const CLOSE_TIMEOUT_MS = 10_000
 /** A message that has been arriving for this long must come at MIN_FRAME_BYTES_PER_SECOND. */
 export const SLOW_FRAME_GRACE_MS = 10_000
 export const MIN_FRAME_BYTES_PER_SECOND = 8_192
+/** How often that is looked at. */
+export const SLOW_FRAME_CHECK_MS = 1_000
+/** Messages that are still arriving, over all connections of the process; above, the largest are not read on. */
+export const MAX_ASSEMBLY_BYTES: number = 64 * 1024 * 1024
+/** A message that is arriving counts from here on. */
+export const COUNTED_ASSEMBLY_BYTES = 16_384
+/** A remote that has taken nothing of what waits for it for this long is given up. */
+export const STALL_TIMEOUT_MS = 60_000
 /** Messages are sealed into slabs of this size, so that many leave in one write. */
 export const SLAB_BYTES = 65_536
 /** The first slab of a tick, which most ticks do not fill. */

@@ -6,17 +6,9 @@
 // which this is not used again. Messages are decrypted inside the received chunks.
 import { Opener, SECRETSTREAM_OVERHEAD_BYTES } from '../crypto/secretstream.ts'
 import { wipe } from '../crypto/wipe.ts'
-import type { Env } from '../env.ts'
-import { AbortError, ProtocolError } from '../errors.ts'
+import { ProtocolError } from '../errors.ts'
 import { copyOf } from '../util/bytes.ts'
-import {
-  HEADER_FRAME_BYTES,
-  KEY_BYTES,
-  MAX_FRAME_BYTES,
-  MIN_FRAME_BYTES_PER_SECOND,
-  SLOW_FRAME_GRACE_MS,
-  TAG_BYTES
-} from './constants.ts'
+import { HEADER_FRAME_BYTES, KEY_BYTES, MAX_FRAME_BYTES, TAG_BYTES } from './constants.ts'
 import { Unframer } from './framing.ts'
 import { decodeHeader, type SecureSession, type StreamHandshake } from './handshake.ts'
 
@@ -27,6 +19,7 @@ export interface IncomingHandlers {
   onSession(session: SecureSession): void
   /** The remote's header is here: messages may follow. */
   onHeader(): void
+  /** Empty ones, which keep the connection alive, are not told. */
   onMessage(message: Uint8Array): void
 }
 
@@ -40,14 +33,11 @@ export class Incoming {
   #state: State = { name: 'idle' }
   #handlers: IncomingHandlers
   #isRemoteInitiator: boolean
-  #env: Env
   #unframer: Unframer = new Unframer()
-  #slowSince: number | null = null
   #isAuthenticated = false
 
-  constructor(options: { isInitiator: boolean; env: Env; handlers: IncomingHandlers }) {
+  constructor(options: { isInitiator: boolean; handlers: IncomingHandlers }) {
     this.#isRemoteInitiator = !options.isInitiator
-    this.#env = options.env
     this.#handlers = options.handlers
   }
 
@@ -62,6 +52,12 @@ export class Incoming {
 
   get isMidFrame(): boolean {
     return this.#unframer.isMidFrame
+  }
+
+  /** Bytes of a message that has begun; null if none has, or none may. */
+  get gatheredBytes(): number | null {
+    const isMidMessage = this.isOpen && this.#unframer.isMidFrame
+    return isMidMessage ? this.#unframer.gatheredBytes : null
   }
 
   expectHandshake(handshake: StreamHandshake): void {
@@ -96,25 +92,6 @@ export class Incoming {
     }
   }
 
-  /** Time that passes while nobody reads is not the remote's fault. */
-  forgiveSlowness(): void {
-    this.#slowSince = null
-  }
-
-  /** @throws AbortError TIMEOUT if a message has been arriving for long, and too slowly */
-  checkProgress(): void {
-    if (!this.#unframer.isMidFrame || this.#state.name !== 'open') {
-      this.#slowSince = null
-      return
-    }
-    const now = this.#env.now()
-    this.#slowSince ??= now
-    const elapsedMs = now - this.#slowSince
-    if (elapsedMs <= SLOW_FRAME_GRACE_MS) return
-    if (this.#unframer.gatheredBytes >= (elapsedMs / 1000) * MIN_FRAME_BYTES_PER_SECOND) return
-    throw new AbortError('TIMEOUT', 'A message arrives too slowly')
-  }
-
   clear(): void {
     if (this.#state.name === 'open') this.#state.opener.clear()
     if (this.#state.name === 'header') wipe(this.#state.rx)
@@ -144,7 +121,6 @@ export class Incoming {
   #readMessage(opener: Opener): boolean {
     const frame = this.#unframer.next(SECRETSTREAM_OVERHEAD_BYTES, MAX_FRAME_BYTES)
     if (frame === null) return false
-    this.#slowSince = null
     const message = new Uint8Array(
       frame.buffer,
       frame.byteOffset + TAG_BYTES,

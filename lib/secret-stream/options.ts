@@ -1,6 +1,7 @@
 // What makes an encrypted connection, and what it tells its user.
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Env } from '../env.ts'
+import type { Assembly } from './assembly.ts'
 import type { SecureSession } from './handshake.ts'
 import type { RawDuplex } from './raw-duplex.ts'
 
@@ -30,6 +31,8 @@ export interface SecretStreamOptions {
   readonly handshakeTimeoutMs?: number | undefined
   /** After this long without a byte from the remote the connection is given up. 0, the default: never. */
   readonly idleTimeoutMs?: number | undefined
+  /** Counts what this connection holds of messages that are arriving; by default that of the whole process. */
+  readonly assembly?: Assembly | undefined
   /** Fixes what is otherwise drawn at random: for tests against vectors only. */
   readonly pinned?: { ephemeralKeyPair?: KeyPair; header?: Uint8Array } | undefined
 }

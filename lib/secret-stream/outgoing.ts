@@ -6,7 +6,8 @@
 // Owner of the slabs. Frames leave in the order of seal and write; bytes given to the raw stream are never touched
 // again, so a slab is filled once and then left to the raw stream. Hot: measured with secret-stream throughput.
 import { SECRETSTREAM_OVERHEAD_BYTES, type Sealer } from '../crypto/secretstream.ts'
-import { ArgumentError } from '../errors.ts'
+import type { Env } from '../env.ts'
+import { AbortError, ArgumentError } from '../errors.ts'
 import { allocateOwn, emptyBytes } from '../util/bytes.ts'
 import { atEndOfTick } from '../util/end-of-tick.ts'
 import {
@@ -15,7 +16,9 @@ import {
   HIGH_WATER_BYTES,
   LENGTH_PREFIX_BYTES,
   MAX_MESSAGE_BYTES,
+  MIN_FRAME_BYTES_PER_SECOND,
   SLAB_BYTES,
+  STALL_TIMEOUT_MS,
   TAG_BYTES
 } from './constants.ts'
 import { writeLengthPrefix } from './framing.ts'
@@ -26,11 +29,19 @@ const ROOM_BEFORE_BYTES = LENGTH_PREFIX_BYTES + TAG_BYTES
 /** How much longer a frame is than its message. */
 const FRAME_OVERHEAD_BYTES = LENGTH_PREFIX_BYTES + SECRETSTREAM_OVERHEAD_BYTES
 
+export interface OutgoingOptions {
+  readonly raw: RawDuplex
+  readonly env: Env
+  /** Bytes went to the raw stream. */
+  onWrite(): void
+  /** The remote has taken nothing for too long. */
+  onStall(error: Error): void
+}
+
 export class Outgoing {
   /** Raw bytes handed to the raw stream. */
   bytesWritten = 0
-  #raw: RawDuplex
-  #onWrite: () => void
+  #options: OutgoingOptions
   /** Covers its whole buffer, as all that stands for a slab here. */
   #slab: Uint8Array = emptyBytes
   #slabStart = 0
@@ -47,10 +58,11 @@ export class Outgoing {
   #isScheduled = false
   #isBlocked = false
   #saidFull = false
+  #blockedSince = 0
+  #stallTimer: Disposable | null = null
 
-  constructor(raw: RawDuplex, onWrite: () => void) {
-    this.#raw = raw
-    this.#onWrite = onWrite
+  constructor(options: OutgoingOptions) {
+    this.#options = options
   }
 
   /** Bytes that have not left, as far as can be seen from here. */
@@ -106,11 +118,12 @@ export class Outgoing {
   /** Hands all finished frames to the raw stream. */
   flush(): void {
     if (this.#pendingBytes === 0) return
+    const { raw, onWrite } = this.#options
     const runs = this.#takeRuns()
-    if (runs.length > 1) this.#raw.cork?.()
+    if (runs.length > 1) raw.cork?.()
     for (const run of runs) this.#writeRaw(run)
-    if (runs.length > 1) this.#raw.uncork?.()
-    this.#onWrite()
+    if (runs.length > 1) raw.uncork?.()
+    onWrite()
   }
 
   /** The raw stream has room again; true if somebody has been told to wait for that. */
@@ -123,6 +136,8 @@ export class Outgoing {
   }
 
   clear(): void {
+    this.#stallTimer?.[Symbol.dispose]()
+    this.#stallTimer = null
     this.#takeRuns()
     this.#heldBytes = 0
     this.#lastAllocated = null
@@ -196,10 +211,27 @@ export class Outgoing {
 
   #writeRaw(bytes: Uint8Array): void {
     this.bytesWritten += bytes.byteLength
-    const hasRoom = this.#raw.write(bytes)
+    const hasRoom = this.#options.raw.write(bytes)
     if (hasRoom && !this.#isBlocked) return
+    if (!this.#isBlocked) this.#blockedSince = this.#options.env.now()
     this.#isBlocked = true
     this.#heldBytes += bytes.byteLength
+    this.#stallTimer ??= this.#armStallTimer(STALL_TIMEOUT_MS)
+  }
+
+  #armStallTimer(delayMs: number): Disposable {
+    return this.#options.env.setTimer(delayMs, () => this.#checkStall())
+  }
+
+  /** What is held may take as long as the slowest remote that we bear with takes for it. */
+  #checkStall(): void {
+    this.#stallTimer = null
+    if (!this.#isBlocked) return
+    const { env, onStall } = this.#options
+    const allowedMs = STALL_TIMEOUT_MS + (this.#heldBytes / MIN_FRAME_BYTES_PER_SECOND) * 1000
+    const leftMs = this.#blockedSince + allowedMs - env.now()
+    if (leftMs > 0) this.#stallTimer = this.#armStallTimer(leftMs)
+    else onStall(new AbortError('TIMEOUT', 'The remote takes nothing of what is sent to it'))
   }
 }
 

@@ -5,8 +5,8 @@
 //   handshake: our messages are queued. open: they leave at once, also before the remote's header is here.
 //   closing: ours are flushed, the raw side is ended, what still comes is ignored.
 //
-// Owner of the raw stream. outgoing.ts and incoming.ts are its two directions. Each failure destroys this connection only; nothing that the
-// remote sends throws out of here.
+// Owner of the raw stream. outgoing.ts and incoming.ts are its two directions, intake.ts says whether it is read.
+// Each failure destroys this connection only; nothing that the remote sends throws out of here.
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { createKeyPair } from '../crypto/key-pair.ts'
 import { Sealer } from '../crypto/secretstream.ts'
@@ -16,6 +16,7 @@ import { AbortError, ProtocolError, StateError } from '../errors.ts'
 import { copyOf, emptyBytes } from '../util/bytes.ts'
 import { type Deferred, deferred } from '../util/deferred.ts'
 import { atEndOfTick } from '../util/end-of-tick.ts'
+import { assembly } from './assembly.ts'
 import {
   CLOSE_TIMEOUT_MS,
   HANDSHAKE_TIMEOUT_MS,
@@ -23,9 +24,11 @@ import {
   KEEP_ALIVE_MS,
   KEY_BYTES
 } from './constants.ts'
+import { Deadline } from './deadline.ts'
 import { encodeHeader, type SecureSession, StreamHandshake } from './handshake.ts'
 import { IdleTimer } from './idle-timer.ts'
 import { Incoming } from './incoming.ts'
+import { Intake } from './intake.ts'
 import type { SecretStreamHandlers, SecretStreamOptions } from './options.ts'
 import { checkMessageLength, Outgoing } from './outgoing.ts'
 import type { RawDuplex } from './raw-duplex.ts'
@@ -43,6 +46,7 @@ export class SecretStream {
   #env: Env
   #raw: RawDuplex
   #incoming: Incoming
+  #intake: Intake
   #outgoing: Outgoing
   #keepAliveMs: number
   #pinnedHeader: Uint8Array | undefined
@@ -53,11 +57,10 @@ export class SecretStream {
   #early: Uint8Array[] = []
   #earlyBytes = 0
   #bytesIn = 0
-  #isPaused = false
   #isReading = false
   #closeWanted = false
   #remoteEnded = false
-  #deadline: Disposable | null = null
+  #deadline: Deadline
   #keepAlive: IdleTimer | null = null
   #silence: IdleTimer
 
@@ -70,10 +73,15 @@ export class SecretStream {
     this.#keepAliveMs = options.keepAliveMs ?? KEEP_ALIVE_MS
     this.#pinnedHeader = options.pinned?.header
     this.#opened.promise.catch(() => {})
-    this.#outgoing = new Outgoing(options.raw, () => this.#keepAlive?.touch())
+    this.#deadline = new Deadline(env, (error) => this.destroy(error))
+    this.#outgoing = new Outgoing({
+      raw: options.raw,
+      env,
+      onWrite: () => this.#keepAlive?.touch(),
+      onStall: (error) => this.destroy(error)
+    })
     this.#incoming = new Incoming({
       isInitiator: options.isInitiator,
-      env,
       handlers: {
         onReply: (message) => this.#outgoing.write(message),
         onSession: (session) => {
@@ -81,9 +89,16 @@ export class SecretStream {
           wipe(session.tx)
           wipe(session.rx)
         },
-        onHeader: () => this.#clearDeadline(),
+        onHeader: () => this.#deadline.clear(),
         onMessage: (message) => this.#handlers?.onMessage(message)
       }
+    })
+    this.#intake = new Intake({
+      raw: options.raw,
+      env,
+      assembly: options.assembly ?? assembly,
+      gatheredBytes: () => this.#incoming.gatheredBytes,
+      onFailure: (error) => this.destroy(error)
     })
     const keyPair = options.handshake === undefined ? (options.keyPair ?? createKeyPair()) : null
     this.publicKey = keyPair?.publicKey ?? options.handshake?.publicKey ?? emptyBytes
@@ -91,7 +106,7 @@ export class SecretStream {
     this.#silence = new IdleTimer(env, options.idleTimeoutMs ?? 0, () => {
       this.destroy(new AbortError('TIMEOUT', 'Nothing came from the remote for too long'))
     })
-    this.#setDeadline(options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS, 'The handshake')
+    this.#deadline.set(options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS, 'The handshake')
     this.#listen()
     if (first !== null) this.#outgoing.write(first)
     if (options.handshake !== undefined) this.#becomeOpen(options.handshake)
@@ -171,23 +186,18 @@ export class SecretStream {
 
   /** No more onMessage until resume; the raw stream is told to wait. */
   pause(): void {
-    if (this.#isPaused) return
-    this.#isPaused = true
-    if (this.#state.name !== 'closed') this.#raw.pause()
+    if (this.#isLive()) this.#intake.pause()
   }
 
   resume(): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    this.#incoming.forgiveSlowness()
-    this.#resumeReading()
+    if (this.#intake.resume()) this.#resumeReading()
   }
 
   /** Sends what is queued, then ends. What the remote sends from now on is ignored. */
   close(): void {
     if (this.#closeWanted || this.#state.name === 'closed') return
     this.#closeWanted = true
-    this.#setDeadline(CLOSE_TIMEOUT_MS, 'Closing')
+    this.#deadline.set(CLOSE_TIMEOUT_MS, 'Closing')
     if (this.#state.name === 'open') this.#becomeClosing(this.#state.sealer)
   }
 
@@ -237,8 +247,8 @@ export class SecretStream {
     if (this.#isReading) return
     this.#isReading = true
     try {
-      while (this.#mayRead() && this.#incoming.readFrame());
-      this.#incoming.checkProgress()
+      while (this.#mayRead() && this.#incoming.readFrame()) this.#intake.hasMessage()
+      this.#intake.hasRead()
     } catch (error) {
       this.destroy(error instanceof Error ? error : new Error(String(error)))
     } finally {
@@ -250,7 +260,7 @@ export class SecretStream {
 
   #mayRead(): boolean {
     if (this.#state.name === 'closed' || this.#state.name === 'closing') return false
-    return !this.#isPaused && !this.#isWaitingForHandlers()
+    return !this.#intake.isPaused && !this.#isWaitingForHandlers()
   }
 
   #isWaitingForHandlers(): boolean {
@@ -260,7 +270,7 @@ export class SecretStream {
   #resumeReading(): void {
     if (this.#state.name === 'closed' || this.#isReading) return
     this.#read()
-    if (!this.#isPaused && this.#isLive()) this.#raw.resume()
+    if (this.#isLive()) this.#intake.flow()
   }
 
   /** The remote has ended and all that it sent is read. */
@@ -297,6 +307,7 @@ export class SecretStream {
     this.#outgoing.flush()
     sealer.clear()
     this.#incoming.clear()
+    this.#intake.close()
     this.#raw.end()
     this.#raw.resume()
   }
@@ -307,10 +318,11 @@ export class SecretStream {
     this.#state = { name: 'closed', error }
     if (state.name === 'open') state.sealer.clear()
     this.#incoming.clear()
+    this.#intake.close()
     this.#outgoing.clear()
     this.#early = []
     this.#earlyBytes = 0
-    this.#clearDeadline()
+    this.#deadline.clear()
     this.#keepAlive?.stop()
     this.#silence.stop()
     this.#opened.reject(error ?? new StateError('CLOSED', 'The connection was closed'))
@@ -330,17 +342,5 @@ export class SecretStream {
 
   #isLive(): boolean {
     return this.#state.name !== 'closed'
-  }
-
-  #setDeadline(timeoutMs: number, what: string): void {
-    this.#clearDeadline()
-    this.#deadline = this.#env.setTimer(timeoutMs, () => {
-      this.destroy(new AbortError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`))
-    })
-  }
-
-  #clearDeadline(): void {
-    this.#deadline?.[Symbol.dispose]()
-    this.#deadline = null
   }
 }

@@ -13,7 +13,7 @@ import { StateError } from '../errors.ts'
 import { toHex } from '../util/bytes.ts'
 import { LOCK_SETTLE_MS } from './constants.ts'
 
-interface LockOwner {
+export interface LockOwner {
   readonly pid: number
   /** Start time of the process in the system's own unit; empty where it cannot be told. */
   readonly started: string
@@ -140,7 +140,8 @@ function readIfThere(path: string): string | null {
   }
 }
 
-function parseOwner(text: string): LockOwner | null {
+/** Null: the text is no owner. */
+export function parseOwner(text: string): LockOwner | null {
   try {
     const owner = JSON.parse(text) as Partial<LockOwner> | null
     if (owner === null || typeof owner.pid !== 'number' || typeof owner.host !== 'string')

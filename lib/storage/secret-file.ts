@@ -38,6 +38,11 @@ export function encodeSecret(secret: Secret): Uint8Array {
 export async function readSecret(file: File): Promise<Secret | null> {
   if (file.byteLength === 0) return null
   const bytes = await file.read(0, Math.min(file.byteLength, SECRET_BYTES))
+  return decodeSecret(bytes)
+}
+
+/** @throws StorageError CORRUPT, FORMAT_TOO_NEW */
+export function decodeSecret(bytes: Uint8Array): Secret {
   const isWhole = bytes.byteLength === SECRET_BYTES && equalBytes(bytes.subarray(0, 4), MAGIC)
   const view = viewOf(bytes)
   if (!isWhole || checksum(bytes.subarray(0, CRC_OFFSET)) !== view.getUint32(CRC_OFFSET, true)) {

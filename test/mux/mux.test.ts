@@ -9,7 +9,7 @@ import {
   MAX_WAITING_BYTES,
   MAX_WAITING_OPENS,
   PAIRING_TIMEOUT_MS,
-  UNKNOWN_OPENS_BURST
+  VAIN_OPENS_BURST
 } from '../../lib/mux/constants.ts'
 import { openBody } from '../../lib/mux/frames.ts'
 import { Mux } from '../../lib/mux/mux.ts'
@@ -397,7 +397,7 @@ test('mux: bytes that wait pause the connection until they are taken', async (t)
 test('mux: a flood of unknown opens slows the connection', async (t) => {
   const env = new ManualEnv()
   const { stream, mux } = create(env)
-  for (let i = 0; i < UNKNOWN_OPENS_BURST; i++) stream.receive(openFrame(1, 'x'))
+  for (let i = 0; i < VAIN_OPENS_BURST; i++) stream.receive(openFrame(1, 'x'))
   t.absent(stream.isPaused)
   for (let i = 0; i < 20; i++) stream.receive(openFrame(1, 'x'))
   t.ok(stream.isPaused)

@@ -4,6 +4,7 @@
 import { background } from '../../util/background.ts'
 import {
   MAX_BITFIELD_WORDS,
+  MAX_QUEUED_WANTS,
   MAX_REMOTE_WANTS,
   MAX_WANT_BLOCKS,
   UNASKED_REACH_BLOCKS
@@ -22,6 +23,8 @@ export interface AdvertiserOptions {
   readonly log: ReplicatedLog
   readonly remote: RemoteLog
   readonly send: PeerSender
+  /** More wants wait than we keep: stop, or go on, reading from this connection. */
+  onFull(full: boolean): void
   /** Whether the peer can climb to nodes that we store became known, or may have changed. */
   onRelation(): void
 }
@@ -33,6 +36,10 @@ export class Advertiser {
   #wants: Span[] = []
   #wantsAll = false
   #news: Span[] = []
+  /** Wants that wait for room in the transport. */
+  #queue: Want[] = []
+  #isFull = false
+  #mustSay: Sync | null = null
   #checking = false
   #checkAgain = false
   #closed = false
@@ -54,6 +61,19 @@ export class Advertiser {
 
   close(): void {
     this.#closed = true
+    this.#queue = []
+    this.#mustSay = null
+  }
+
+  /** The transport has room again: says what waited for that. */
+  drained(): void {
+    const { send } = this.#options
+    const sync = this.#mustSay
+    this.#mustSay = null
+    if (sync !== null) this.#say(sync)
+    while (this.#queue.length > 0 && send.drained) this.#answer(this.#queue.shift()!)
+    this.#tellFull()
+    this.flush()
   }
 
   /** Head, fork, manifest, or the peer's own state changed: looks again at what should be said. */
@@ -94,7 +114,7 @@ export class Advertiser {
   /** Says which blocks are new, as far as this peer cares (section 7.1). */
   flush(): void {
     const news = this.#news
-    if (news.length === 0 || this.#closed) return
+    if (news.length === 0 || this.#closed || !this.#options.send.drained) return
     this.#news = []
     const { contiguousLength, length } = this.#options.log
     if (contiguousLength === length && length > 0) {
@@ -106,8 +126,21 @@ export class Advertiser {
 
   /** The peer asks what we hold of a region, now and from now on (section 7.2). */
   subscribe(want: Want): void {
-    const { log } = this.#options
     this.#remember(want)
+    if (this.#queue.length === 0 && this.#options.send.drained) this.#answer(want)
+    else this.#queue.push(want)
+    this.#tellFull()
+  }
+
+  #tellFull(): void {
+    const isFull = this.#queue.length >= MAX_QUEUED_WANTS
+    if (isFull === this.#isFull) return
+    this.#isFull = isFull
+    this.#options.onFull(isFull)
+  }
+
+  #answer(want: Want): void {
+    const { log } = this.#options
     const { length, contiguousLength } = log
     const asked = Math.min(want.length, MAX_WANT_BLOCKS)
     const whole = contiguousLength === length || want.start + asked < contiguousLength
@@ -123,6 +156,8 @@ export class Advertiser {
 
   unsubscribe({ start, length }: Want): void {
     this.#wants = this.#wants.filter((span) => span.start !== start || span.end !== start + length)
+    this.#queue = this.#queue.filter((want) => want.start !== start || want.length !== length)
+    this.#tellFull()
   }
 
   #announceAll(length: number): void {
@@ -216,8 +251,14 @@ export class Advertiser {
     }
     const told = this.#told
     if (told !== null && !isNews(told, next, remote)) return
-    this.#told = next
-    send.sync(next)
+    // A peer that does not read hears of the last state when it does, not of each.
+    if (send.drained) this.#say(next)
+    else this.#mustSay = next
+  }
+
+  #say(sync: Sync): void {
+    this.#told = sync
+    this.#options.send.sync(sync)
   }
 }
 

@@ -1,9 +1,11 @@
 // Uploader: one peer's questions, answered in the order in which they came while the transport has room.
 // Owner of that queue. Every question gets exactly one answer, data or noData, unless it is cancelled.
+// Whose turn it is among the peers says service.ts; what all logs of a connection may cost, connection-load.ts.
 import type { Env } from '../../env.ts'
 import { ProofError } from '../../errors.ts'
-import { emptyRequest, type Proof, type ProvenBlock } from '../../merkle/proof.ts'
-import { background } from '../../util/background.ts'
+import type { ProvenBlock } from '../../merkle/proof.ts'
+import { emptyRequest, type Proof } from '../../merkle/proof.ts'
+import { RateCounter } from '../../util/rate-counter.ts'
 import {
   ASSUMED_BLOCK_BYTES,
   MAX_ANSWER_BYTES,
@@ -15,8 +17,8 @@ import {
 import { INVALID_REQUEST, NOT_AVAILABLE, type Request } from '../messages.ts'
 import type { PeerSender } from '../peer-sender.ts'
 import type { ReplicatedLog } from '../replicated-log.ts'
-
-const MINUTE_MS = 60_000
+import type { ConnectionLoad } from './connection-load.ts'
+import { type Served, Service } from './service.ts'
 
 interface Slot {
   readonly request: Request
@@ -29,6 +31,7 @@ export interface UploaderOptions {
   readonly log: ReplicatedLog
   readonly send: PeerSender
   readonly env: Env
+  readonly load: ConnectionLoad
   /** More questions wait than we keep: stop, or go on, reading from this connection. */
   onFull(full: boolean): void
   /** A proof of our head went out. */
@@ -37,23 +40,35 @@ export interface UploaderOptions {
   onUpload(block: ProvenBlock): void
 }
 
-export class Uploader {
+export class Uploader implements Served {
   readonly #options: UploaderOptions
+  readonly #service: Service
+  readonly #stopWaiting: () => void
+  readonly #invalid: RateCounter = new RateCounter()
   #waiting: Map<number, Request> = new Map()
   #urgent: Map<number, Request> = new Map()
   #slots: Slot[] = []
+  /** Of the largest of the last blocks sent. */
+  #recentBytes = 0
   #full = false
   #closed = false
   #resting: Disposable | null = null
-  #invalid = 0
-  #minuteStart = 0
 
   constructor(options: UploaderOptions) {
     this.#options = options
+    this.#service = Service.of(options.log)
+    this.#stopWaiting = options.load.whenRoom(() => this.work())
   }
 
   get queued(): number {
     return this.#waiting.size + this.#urgent.size
+  }
+
+  /** For the service. */
+  get isReady(): boolean {
+    const mayAnswer = !this.#closed && this.#resting === null && this.queued > 0
+    const hasSlot = this.#options.load.hasRoom && this.#slots.length < this.#maxUnderWay()
+    return mayAnswer && hasSlot && this.#options.send.drained
   }
 
   enqueue(request: Request): void {
@@ -61,73 +76,86 @@ export class Uploader {
     this.cancel(request.id)
     const queue = request.priority > 0 ? this.#urgent : this.#waiting
     queue.set(request.id, request)
+    this.#options.load.queue(1)
     this.#tellFull()
     this.work()
   }
 
   cancel(id: number): void {
     if (this.#waiting.delete(id) || this.#urgent.delete(id)) {
+      this.#options.load.queue(-1)
       this.#tellFull()
       return
     }
     for (const slot of this.#slots) if (slot.request.id === id) slot.cancelled = true
   }
 
-  /** Starts as many answers as the transport and the limits allow. */
+  /** Something may have made room for more answers. */
   work(): void {
-    const { send } = this.#options
-    while (
-      !this.#closed &&
-      this.#resting === null &&
-      send.drained &&
-      this.#slots.length < this.#maxUnderWay()
-    ) {
-      const request = this.#next()
-      if (request === null) break
-      const slot: Slot = { request, cancelled: false, answer: null }
-      this.#slots.push(slot)
-      background(this.#make(slot), () => {})
-    }
+    if (this.queued > 0) this.#service.wake(this)
+  }
+
+  /** For the service, if isReady. */
+  async begin(): Promise<number> {
+    const slot: Slot = { request: this.#next(), cancelled: false, answer: null }
+    this.#slots.push(slot)
+    this.#options.load.begin()
     this.#tellFull()
+    const byteLength = await this.#make(slot)
+    if (!this.#closed) this.#flush()
+    return byteLength
   }
 
   close(): void {
+    if (this.#closed) return
     this.#closed = true
     this.#resting?.[Symbol.dispose]()
+    this.#stopWaiting()
+    this.#service.leave(this)
+    this.#options.load.queue(-this.queued)
     this.#waiting.clear()
     this.#urgent.clear()
-    this.#slots = []
+    for (const _ of this.#slots.splice(0)) this.#options.load.end()
   }
 
-  #next(): Request | null {
-    for (const queue of [this.#urgent, this.#waiting]) {
-      for (const [id, request] of queue) {
-        queue.delete(id)
-        return request
-      }
-    }
-    return null
+  /** The oldest question, urgent ones first. */
+  #next(): Request {
+    const queue = this.#urgent.size > 0 ? this.#urgent : this.#waiting
+    const [request] = queue.values()
+    if (request === undefined) throw new Error('only a peer that is ready has a question')
+    queue.delete(request.id)
+    this.#options.load.queue(-1)
+    return request
   }
 
   #maxUnderWay(): number {
     const { length, byteLength } = this.#options.log
     const average = length === 0 ? ASSUMED_BLOCK_BYTES : byteLength / length
-    return Math.max(1, Math.min(MAX_ANSWERS_UNDER_WAY, Math.floor(MAX_ANSWER_BYTES / average)))
+    const assumed = Math.max(average, this.#recentBytes)
+    return Math.max(1, Math.min(MAX_ANSWERS_UNDER_WAY, Math.floor(MAX_ANSWER_BYTES / assumed)))
   }
 
-  async #make(slot: Slot): Promise<void> {
+  /** Resolves with the bytes of the block. */
+  async #make(slot: Slot): Promise<number> {
     const { log } = this.#options
     const { request } = slot
     try {
       const proof = await log.prove(request.proof)
       if (proof !== null) slot.answer = () => this.#sendProof(request.id, proof)
       else slot.answer = await this.#unavailable(request)
+      return this.#noteLength(proof)
     } catch (error) {
       const reason = error instanceof ProofError ? INVALID_REQUEST : NOT_AVAILABLE
       if (reason === INVALID_REQUEST) this.#countInvalid()
       slot.answer = () => this.#options.send.noData({ id: request.id, reason })
+      return 0
     }
-    this.#flush()
+  }
+
+  #noteLength(proof: Proof | null): number {
+    const byteLength = proof?.block?.value.byteLength ?? 0
+    this.#recentBytes = Math.max(byteLength, this.#recentBytes * RECENT_DECAY)
+    return byteLength
   }
 
   /** The manifest is known even where the block is not. */
@@ -154,6 +182,7 @@ export class Uploader {
     let first = this.#slots[0]
     while (first !== undefined && (first.cancelled || first.answer !== null)) {
       this.#slots.shift()
+      this.#options.load.end()
       if (!first.cancelled) first.answer?.()
       first = this.#slots[0]
     }
@@ -161,15 +190,9 @@ export class Uploader {
   }
 
   #countInvalid(): void {
-    const { env } = this.#options
-    const now = env.now()
-    if (now - this.#minuteStart > MINUTE_MS) {
-      this.#minuteStart = now
-      this.#invalid = 0
-    }
-    this.#invalid++
-    if (this.#invalid <= MAX_INVALID_PER_MINUTE || this.#resting !== null) return
-    this.#resting = env.setTimer(SLOW_ANSWER_MS, () => {
+    const isTooOften = this.#invalid.count(this.#options.env.now()) > MAX_INVALID_PER_MINUTE
+    if (!isTooOften || this.#resting !== null || this.#closed) return
+    this.#resting = this.#options.env.setTimer(SLOW_ANSWER_MS, () => {
       this.#resting = null
       this.work()
     })
@@ -182,3 +205,6 @@ export class Uploader {
     this.#options.onFull(full)
   }
 }
+
+/** How much of a block's length still counts with the next. */
+const RECENT_DECAY = 7 / 8
