@@ -116,9 +116,9 @@ export class Committer {
     await this.#sync()
   }
 
-  /** Leaves nothing to replay: files, a fresh half with its header, a seal, all synced. */
-  async settle(): Promise<void> {
-    if (this.#cleanSeq === this.#parts.oplog.lastSeq) return
+  /** Leaves nothing to replay: files, a fresh half with its header, a seal, all synced. `anew`: in any case. */
+  async settle(anew = false): Promise<void> {
+    if (!anew && this.#cleanSeq === this.#parts.oplog.lastSeq) return
     await this.#startHalf(true)
     await this.#parts.oplog.seal()
     await this.#parts.oplog.file.sync()

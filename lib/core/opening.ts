@@ -12,7 +12,7 @@ import { Oplog } from '../storage/oplog.ts'
 import type { Identity } from '../storage/oplog-format.ts'
 import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-scan.ts'
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
-import { readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
+import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { headerBody } from './change-format.ts'
 import type { Durability } from './committer.ts'
@@ -105,7 +105,14 @@ async function openFound(
   if (!isSigned(state, manifest, key)) {
     throw new StorageError('CORRUPT', 'oplog holds a head whose signature is not that of the log')
   }
+  if (secret !== null && manifest !== null && usableKeyPair(secret, manifest, key) === null) {
+    throw new StorageError('CORRUPT', 'secret holds the key pair of another log')
+  }
   const reason = keyPair === null ? null : await behindReason(files, secret, lost !== null)
+  if (secret !== null && keyPair !== null && lost !== null && !context.readOnly) {
+    // Before anything else is written: the next opening finds no trace of what is missing.
+    await writeSecret(files.secret, { ...secret, place: PLACE_DAMAGED })
+  }
   const fence = new Fence(reason)
   fence.reached(state.tree.head())
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
@@ -200,7 +207,7 @@ function ownerOf(
   return { key, keyPair: fitting === undefined ? null : keyPair, manifest: fitting ?? null }
 }
 
-function usableKeyPair(
+export function usableKeyPair(
   keyPair: KeyPair | null,
   manifest: Manifest | null,
   key: Uint8Array
@@ -212,7 +219,7 @@ function usableKeyPair(
   return fits ? { publicKey, secretKey } : null
 }
 
-function isSigned(state: CoreState, manifest: Manifest | null, key: Uint8Array): boolean {
+export function isSigned(state: CoreState, manifest: Manifest | null, key: Uint8Array): boolean {
   const { tree, signature } = state
   if (tree.length === 0 && signature.byteLength === 0) return true
   return verifyHead(manifest ?? compatManifest(key), key, tree, signature)
@@ -226,6 +233,7 @@ async function behindReason(
   if (isDamaged) return 'damaged'
   const place = secret?.place ?? null
   if (place === null) return null
+  if (place === PLACE_DAMAGED) return 'damaged'
   return (await files.secretPlace()) === place ? null : 'copied'
 }
 

@@ -5,7 +5,9 @@ import { TreeBatch } from '../merkle/batch.ts'
 import { leafOf, rootsOf } from '../merkle/flat-tree.ts'
 import { leafNode, type Node } from '../merkle/node.ts'
 import { Tree } from '../merkle/tree.ts'
+import { NODE_BYTES } from '../storage/constants.ts'
 import type { LogFiles } from '../storage/log-files.ts'
+import { reachesBeyond } from '../storage/node-file.ts'
 import { type Entry, FLAG_OUTSIDE } from '../storage/oplog-format.ts'
 import type { OplogPosition, OplogScan } from '../storage/oplog-scan.ts'
 import { copyOf, equalBytes } from '../util/bytes.ts'
@@ -18,6 +20,7 @@ import {
   type StoredHead
 } from './change-format.ts'
 import { apply, CoreState, type Damage } from './state.ts'
+import { prune } from './tree-walk.ts'
 
 export interface Recovery {
   readonly state: CoreState
@@ -41,9 +44,11 @@ export async function recover(
   state.manifest = header.manifest === null ? null : copyOf(header.manifest)
   state.contiguousLength = Math.min(header.contiguousLength, header.length)
   let { position, lost } = scan
+  let longest = header.length
   state.presence.replaying(true)
   for (const entry of scan.entries) {
     const done = await replay(state, files, entry, position.syncedSeq)
+    longest = Math.max(longest, state.tree.length)
     if (done) continue
     // Never acknowledged if no sync of it is known, else lost. Numbers that were used are not used again.
     const wasSynced = entry.seq <= position.syncedSeq
@@ -52,7 +57,11 @@ export async function recover(
     break
   }
   state.presence.replaying(false)
-  const healed = await checkRoots(state, onDamage)
+  const { healed, differs } = await checkRoots(state, onDamage)
+  if (differs || (await reachesBeyond(files.nodes, longest))) {
+    lost ??= { from: position.lastSeq + 1, to: position.lastSeq + 1 }
+  }
+  if (healed || lost !== null) await prune(state)
   const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
   if (lost !== null || scan.headerSkipped) {
     onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
@@ -152,19 +161,25 @@ async function readOutside(
 }
 
 /** A root that `nodes` does not hold, or holds otherwise, is put right from the header: it is hashed and signed. */
-async function checkRoots(state: CoreState, onDamage: (damage: Damage) => void): Promise<boolean> {
+async function checkRoots(
+  state: CoreState,
+  onDamage: (damage: Damage) => void
+): Promise<{ healed: boolean; differs: boolean }> {
   const { roots } = state.tree
   const stored = await state.nodes.getNodes(roots.map((root) => root.nodeIndex))
   let healed = false
+  let differs = false
   for (let i = 0; i < roots.length; i++) {
     const root = roots[i]!
     const found = stored[i] ?? null
     if (found !== null && equalBytes(found.hash, root.hash)) continue
-    onDamage({ file: 'nodes', byteOffset: 0, index: null })
+    onDamage({ file: 'nodes', byteOffset: root.nodeIndex * NODE_BYTES, index: null })
     state.nodes.put(root)
     healed = true
+    // Sound, and another one: the oplog is older than the files, or they are those of another log.
+    if (found !== null) differs = true
   }
-  return healed
+  return { healed, differs }
 }
 
 function treeOf(head: StoredHead, stored: readonly Node[]): Tree {

@@ -69,6 +69,12 @@ export class PresenceFile {
     this.#replaying = isReplaying
   }
 
+  /** Forgets what was read: the next look-ups see the file as it is, and what is in memory is written again. */
+  reload(): void {
+    this.#pages.drop(0, this.#pages.file.byteLength)
+    for (const live of this.#live.values()) live.dirty = true
+  }
+
   has(index: number): boolean {
     const pageNumber = Math.floor(index / PRESENCE_PAGE_BITS)
     const page = this.#find(pageNumber)
