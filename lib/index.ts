@@ -1,8 +1,12 @@
 // The public face of Logwood: the only file that re-exports.
 
+export type { AuditOptions, AuditReport } from './core/audit.ts'
 export type { Durability } from './core/committer.ts'
+export type { Finding, FindingKind } from './core/finding.ts'
 export { keyFromText, keyToText } from './core/key-text.ts'
 export { discoveryKeyOf, type Manifest } from './core/manifest.ts'
+export type { RepairOptions, RepairReport } from './core/repair.ts'
+export type { SalvageReport } from './core/salvage.ts'
 export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'
 export type { Env } from './env.ts'
 export * from './errors.ts'

@@ -25,6 +25,8 @@ const VALUES = [
 
 const TYPES = [
   'AppendOptions',
+  'AuditOptions',
+  'AuditReport',
   'BlockStream',
   'BlockStreamOptions',
   'Codec',
@@ -37,6 +39,8 @@ const TYPES = [
   'EncryptedStream',
   'Env',
   'ErrorCode',
+  'Finding',
+  'FindingKind',
   'GetOptions',
   'KeyPair',
   'LogEvents',
@@ -49,6 +53,9 @@ const TYPES = [
   'ProofRequest',
   'RandomAccess',
   'RawDuplex',
+  'RepairOptions',
+  'RepairReport',
+  'SalvageReport',
   'SessionOptions',
   'StorageFactory',
   'Transfer',

@@ -7,6 +7,7 @@ import { logAppend } from './commands/log-append.ts'
 import { logCat } from './commands/log-cat.ts'
 import { logCreate } from './commands/log-create.ts'
 import { logFetch } from './commands/log-fetch.ts'
+import { logFsck } from './commands/log-fsck.ts'
 import { logInfo } from './commands/log-info.ts'
 import { logServe } from './commands/log-serve.ts'
 import { logVerify } from './commands/log-verify.ts'
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   logCat,
   logInfo,
   logVerify,
+  logFsck,
   logServe,
   logFetch
 ]

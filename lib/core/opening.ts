@@ -160,7 +160,7 @@ async function create(
   return { ...context, key, keyPair, manifest, state, oplog, fence: new Fence(null), isClean: true }
 }
 
-async function firstHalf(
+export async function firstHalf(
   files: LogFiles,
   identity: Identity,
   state: CoreState,

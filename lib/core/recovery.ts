@@ -10,6 +10,7 @@ import type { LogFiles } from '../storage/log-files.ts'
 import { reachesBeyond } from '../storage/node-file.ts'
 import { type Entry, FLAG_OUTSIDE } from '../storage/oplog-format.ts'
 import type { OplogPosition, OplogScan } from '../storage/oplog-scan.ts'
+import { namesBeyond } from '../storage/presence-file.ts'
 import { copyOf, equalBytes } from '../util/bytes.ts'
 import { type Change, emptyChange } from './change.ts'
 import {
@@ -58,7 +59,7 @@ export async function recover(
   }
   state.presence.replaying(false)
   const { healed, differs } = await checkRoots(state, onDamage)
-  if (differs || (await reachesBeyond(files.nodes, longest))) {
+  if (differs || (await isOlderThan(files, longest))) {
     lost ??= { from: position.lastSeq + 1, to: position.lastSeq + 1 }
   }
   if (healed || lost !== null) await prune(state)
@@ -158,6 +159,11 @@ async function readOutside(
     if (leaf === null || !equalBytes(leaf.hash, made.hash)) return null
   }
   return bytes
+}
+
+/** Whether the files hold more than the oplog ever knew of: then it is an older copy. */
+async function isOlderThan({ nodes, presence }: LogFiles, length: number): Promise<boolean> {
+  return (await reachesBeyond(nodes, length)) || (await namesBeyond(presence, length))
 }
 
 /** A root that `nodes` does not hold, or holds otherwise, is put right from the header: it is hashed and signed. */

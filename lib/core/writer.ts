@@ -12,7 +12,7 @@ import { type AcceptContext, changeNow, changeOf, isEmpty } from './acceptance.t
 import type { BlockReader } from './block-reader.ts'
 import { type Change, emptyChange } from './change.ts'
 import type { Committer, Durability } from './committer.ts'
-import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
+import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT, RESUME_FORK_STEP } from './constants.ts'
 import { signHead } from './head-signature.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
@@ -161,9 +161,10 @@ export class Writer {
     const { fence, files, keyPair } = this.#parts.opened
     this.#assertWritable()
     if (fence.reason === null) return
-    const { length } = this.#parts.committer.tip
+    const { length, fork } = this.#parts.committer.tip
+    const next = fence.reason === 'damaged' ? fork + RESUME_FORK_STEP : null
     fence.open()
-    if (trust === 'local') await this.truncate(length, null)
+    if (trust === 'local') await this.truncate(length, next)
     if (keyPair !== null && files.secret.byteLength > 0) {
       await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
     }

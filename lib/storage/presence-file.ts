@@ -235,6 +235,24 @@ export class PresenceFile {
   }
 }
 
+/**
+ * Whether a sound page of the file, where the length lies or the last one, names blocks of a longer log than that.
+ * As for nodes: then the oplog is older than the file.
+ */
+export async function namesBeyond(file: File, length: number): Promise<boolean> {
+  const first = Math.floor(length / PRESENCE_PAGE_BITS)
+  const last = Math.floor(file.byteLength / PRESENCE_PAGE_BYTES) - 1
+  for (const pageNumber of first < last ? [first, last] : [last]) {
+    if (pageNumber < first) continue
+    const page = await file.read(pageNumber * PRESENCE_PAGE_BYTES, PRESENCE_PAGE_BYTES)
+    const { number, stored, computed } = readPrefix(page)
+    if (isZero(page) || number !== pageNumber || stored !== computed) continue
+    const start = Math.max(0, length - pageNumber * PRESENCE_PAGE_BITS)
+    if (findInPage(page, start, PRESENCE_PAGE_BITS, true) !== -1) return true
+  }
+  return false
+}
+
 /** The page as it lies in the file. */
 export function sealedPage(bits: Uint8Array, pageNumber: number): Uint8Array {
   const page = bits.slice()
