@@ -1,5 +1,12 @@
 // The public face of Logwood: the only file that re-exports.
 
+export { type BundleOptions, type BundleSource, createBundle } from './backup/backup.ts'
+export {
+  type RestoredLog,
+  type RestoreOptions,
+  restoreBundle,
+  verifyBundle
+} from './backup/restore.ts'
 export type { AuditOptions, AuditReport } from './core/audit.ts'
 export type { Durability } from './core/committer.ts'
 export type { Finding, FindingKind } from './core/finding.ts'
