@@ -1,10 +1,21 @@
 // The public face of Logwood: the only file that re-exports.
 
+export { type BundleOptions, type BundleSource, createBundle } from './backup/backup.ts'
+export {
+  type RestoredLog,
+  type RestoreOptions,
+  restoreBundle,
+  verifyBundle
+} from './backup/restore.ts'
+export type { AuditOptions, AuditReport } from './core/audit.ts'
 export { verifyConflict } from './core/conflict-format.ts'
 export type { CoreConflict as LogConflict } from './core/core.ts'
 export type { Durability } from './core/durability.ts'
+export type { Finding, FindingKind } from './core/finding.ts'
 export { keyFromText, keyToText } from './core/key-text.ts'
 export { discoveryKeyOf, type Manifest } from './core/manifest.ts'
+export type { RepairOptions, RepairReport } from './core/repair.ts'
+export type { SalvageReport } from './core/salvage.ts'
 export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'
 export type { Env } from './env.ts'
 export * from './errors.ts'

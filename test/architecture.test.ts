@@ -21,6 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   replication: ['util', 'crypto', 'merkle', 'mux'],
   // merkle: proofs and heads are part of the public face; storage: a log is opened from files.
   log: ['util', 'crypto', 'merkle', 'storage', 'core', 'replication', 'secret-stream', 'mux'],
+  backup: ['util', 'crypto', 'merkle', 'core', 'storage', 'log'],
   cli: []
 }
 

@@ -26,6 +26,8 @@ const VALUES = [
 
 const TYPES = [
   'AppendOptions',
+  'AuditOptions',
+  'AuditReport',
   'BlockStream',
   'BlockStreamOptions',
   'Codec',
@@ -38,6 +40,8 @@ const TYPES = [
   'EncryptedStream',
   'Env',
   'ErrorCode',
+  'Finding',
+  'FindingKind',
   'GetOptions',
   'KeyPair',
   'LogConflict',
@@ -52,6 +56,9 @@ const TYPES = [
   'RandomAccess',
   'RawDuplex',
   'ReorgPlan',
+  'RepairOptions',
+  'RepairReport',
+  'SalvageReport',
   'SessionOptions',
   'StorageFactory',
   'Transfer',

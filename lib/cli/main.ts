@@ -4,10 +4,13 @@ import { readFileSync } from 'node:fs'
 import { Arguments, UsageError } from './arguments.ts'
 import { type Command, EXIT_OK } from './command.ts'
 import { logAppend } from './commands/log-append.ts'
+import { logBackup } from './commands/log-backup.ts'
 import { logCat } from './commands/log-cat.ts'
 import { logCreate } from './commands/log-create.ts'
 import { logFetch } from './commands/log-fetch.ts'
+import { logFsck } from './commands/log-fsck.ts'
 import { logInfo } from './commands/log-info.ts'
+import { logRestore } from './commands/log-restore.ts'
 import { logServe } from './commands/log-serve.ts'
 import { logVerify } from './commands/log-verify.ts'
 import { failureOf } from './failure.ts'
@@ -20,6 +23,9 @@ const COMMANDS: readonly Command[] = [
   logCat,
   logInfo,
   logVerify,
+  logFsck,
+  logBackup,
+  logRestore,
   logServe,
   logFetch
 ]

@@ -119,12 +119,12 @@ export class Committer {
 
   /**
    * Leaves nothing to replay: files, a fresh half with its header, a seal, all synced. A log that is read only, of
-   * which nothing can be written, only learns what is synced.
+   * which nothing can be written, only learns what is synced. `anew`: also if there is nothing to replay.
    */
-  async settle(): Promise<void> {
+  async settle(anew = false): Promise<void> {
     const { oplog, readOnly } = this.#parts
     if (this.#failure !== null) throw this.#failure
-    if (this.#cleanSeq === oplog.lastSeq) return
+    if (!anew && this.#cleanSeq === oplog.lastSeq) return
     if (readOnly) return this.#sync()
     await this.#writeAnew()
     await this.#startHalf(true)

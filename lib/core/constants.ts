@@ -12,6 +12,12 @@ export const MAX_COUNT: number = Number.MAX_SAFE_INTEGER
 /** Blocks in one call of append: their sizes and leaf hashes must fit into one half of the oplog. */
 export const MAX_BLOCKS_PER_APPEND = 16_384
 
+/**
+ * How far the fork number goes up where entries were lost and their owner goes on without them: among them may have
+ * been truncations, whose fork numbers were signed. More than an oplog holds.
+ */
+export const RESUME_FORK_STEP = 65_536
+
 export interface CoreLimits {
   /** Size of one half of a new log's oplog. */
   readonly halfBytes: number

@@ -2,7 +2,6 @@
 // Committer makes them durable. It keeps apart what peers may know, which is synced (the port ReplicatedLog of
 // replication, whose shape it has: `length`, `has`, `prove`, `onChange`), and what sessions may know, which is
 // acknowledged (`tree`, `holds`, `read`, the event `applied`).
-//
 // Invariants: blocks that it returns hash to their leaf; what it signs lies above all it signed before (Fence).
 // Design: architecture.md sections 5 and 6, reliability.md sections 2 to 6.
 import { StorageError } from '../errors.ts'
@@ -13,6 +12,7 @@ import type { SignedHead, Tree } from '../merkle/tree.ts'
 import type { LogFiles } from '../storage/log-files.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
+import { type AuditOptions, type AuditReport, audit } from './audit.ts'
 import { BlockReader } from './block-reader.ts'
 import type { Change, SignedTree } from './change.ts'
 import { Committer } from './committer.ts'
@@ -25,6 +25,7 @@ import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manif
 import { Offsets, UNKNOWN } from './offsets.ts'
 import { type CoreOptions, type Opened, openLog } from './opening.ts'
 import { makeProof } from './prover.ts'
+import { type RepairOptions, type RepairReport, repair } from './repair.ts'
 import type { BehindReason } from './standing.ts'
 import { Standings } from './standings.ts'
 import type { CoreState, Damage } from './state.ts'
@@ -58,10 +59,10 @@ export class Core extends Resource {
 
   private constructor(opened: Opened) {
     super()
-    const { key, readOnly, state } = opened
-    this.key = key
-    this.discoveryKey = discoveryKeyOf(key)
-    this.readOnly = readOnly
+    const { state } = opened
+    this.key = opened.key
+    this.discoveryKey = discoveryKeyOf(this.key)
+    this.readOnly = opened.readOnly
     this.#opened = opened
     this.#state = state
     this.#manifest = opened.manifest
@@ -139,21 +140,12 @@ export class Core extends Resource {
 
   /** 32 presence bits from a multiple of 32 on, least significant first. */
   word(start: number): number {
-    const rest = this.length - start
-    if (rest <= 0) return 0
-    const word = this.#state.presence.word(start)
-    return rest >= 32 ? word : (word & (2 ** rest - 1)) >>> 0
+    return this.#state.word(start, this.length)
   }
 
   /** First held (or missing) block in [start, end), or -1. */
   findBlock(start: number, end: number, present: boolean): number {
-    const { contiguousLength, length } = this
-    if (start >= end) return -1
-    if (present && start < contiguousLength) return start
-    const from = present ? start : Math.max(start, contiguousLength)
-    const found = this.#state.presence.findBlock(from, Math.min(end, length), present)
-    if (found !== -1 || present) return found
-    return end > length ? Math.max(start, length) : -1
+    return this.#state.findBlock(start, end, present, this.length)
   }
 
   /** Whether all full roots of that length are stored. */
@@ -275,9 +267,7 @@ export class Core extends Resource {
 
   /** Whether all blocks of [start, end) are held, also those that are not synced yet. */
   holdsAll(start: number, end: number): boolean {
-    if (end > this.tree.length) return false
-    const { contiguousLength, presence } = this.#state
-    return presence.findBlock(Math.max(start, contiguousLength), end, false) === -1
+    return this.#state.holdsAll(start, end)
   }
 
   /** The block if that takes no waiting; null says nothing. */
@@ -372,6 +362,21 @@ export class Core extends Resource {
   async resume(options: { trust: 'local' | 'peers' }): Promise<void> {
     this.assertOpen('log')
     await this.#histories.resume(options.trust)
+  }
+
+  /** Looks for damage, also where nobody reads. Changes nothing. @throws AbortError */
+  audit(options: AuditOptions = {}): Promise<AuditReport> {
+    this.assertOpen('log')
+    return audit(this.#opened, options)
+  }
+
+  /** @throws StateError NOT_WRITABLE; StorageError WRITE_FAILED; AbortError */
+  repair(options: RepairOptions = {}): Promise<RepairReport> {
+    this.assertOpen('log')
+    return repair(
+      { opened: this.#opened, committer: this.#committer, writer: this.#writer },
+      options
+    )
   }
 
   protected override async onClose(): Promise<void> {

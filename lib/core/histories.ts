@@ -6,6 +6,7 @@ import { writeSecret } from '../storage/secret-file.ts'
 import type { Committer } from './committer.ts'
 import { compareHistories } from './conflict.ts'
 import { encodeConflict } from './conflict-format.ts'
+import { RESUME_FORK_STEP } from './constants.ts'
 import { ForkSearch } from './fork-search.ts'
 import type { Manifest } from './manifest.ts'
 import type { Opened } from './opening.ts'
@@ -79,6 +80,7 @@ export class Histories {
     const keyPair = writer.assertWritable()
     const { fork, length } = committer.tip
     const { reason } = fence
+    const next = reason === 'damaged' ? fork + RESUME_FORK_STEP : null
     const isFrozen = fork <= fence.frozenFork
     if (isFrozen && trust === 'peers') {
       throw new StateError('FROZEN', 'Of two signed histories none can be trusted as it is')
@@ -87,7 +89,7 @@ export class Histories {
     fence.open()
     try {
       await writer.settle()
-      if (trust === 'local') await writer.truncate(length, null)
+      if (trust === 'local') await writer.truncate(length, next)
       else await standings.change({ behind: null })
     } catch (error) {
       if (reason !== null) fence.shut(reason)

@@ -12,7 +12,7 @@ import { Oplog } from '../storage/oplog.ts'
 import type { Identity } from '../storage/oplog-format.ts'
 import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-scan.ts'
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
-import { readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
+import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
 import type { SignedTree } from './change.ts'
 import { headerBody } from './change-format.ts'
@@ -111,6 +111,9 @@ async function openFound(
   if (!isSigned(state, manifest, key)) {
     throw new StorageError('CORRUPT', 'oplog holds a head whose signature is not that of the log')
   }
+  if (secret !== null && manifest !== null && usableKeyPair(secret, manifest, key) === null) {
+    throw new StorageError('CORRUPT', 'secret holds the key pair of another log')
+  }
   const fence = new Fence(keyPair === null ? null : await behindReason(files, secret, state))
   fence.reached(state.tree.head())
   const { conflict } = state.standing
@@ -163,7 +166,7 @@ async function create(
   return { ...opened, isClean: true, synced: state.head, replayed: nothingReplayed }
 }
 
-async function firstHalf(
+export async function firstHalf(
   files: LogFiles,
   identity: Identity,
   state: CoreState,
@@ -210,7 +213,7 @@ function ownerOf(
   return { key, keyPair: fitting === undefined ? null : keyPair, manifest: fitting ?? null }
 }
 
-function usableKeyPair(
+export function usableKeyPair(
   keyPair: KeyPair | null,
   manifest: Manifest | null,
   key: Uint8Array
@@ -222,7 +225,7 @@ function usableKeyPair(
   return fits ? { publicKey, secretKey } : null
 }
 
-function isSigned(state: CoreState, manifest: Manifest | null, key: Uint8Array): boolean {
+export function isSigned(state: CoreState, manifest: Manifest | null, key: Uint8Array): boolean {
   const { tree, signature } = state
   if (tree.length === 0 && signature.byteLength === 0) return true
   return verifyHead(manifest ?? compatManifest(key), key, tree, signature)
@@ -236,6 +239,7 @@ async function behindReason(
   if (standing.behind !== null) return standing.behind
   const place = secret?.place ?? null
   if (place === null) return null
+  if (place === PLACE_DAMAGED) return 'damaged'
   return (await files.secretPlace()) === place ? null : 'copied'
 }
 

@@ -5,9 +5,12 @@ import { TreeBatch } from '../merkle/batch.ts'
 import { leafOf, rootsOf } from '../merkle/flat-tree.ts'
 import { leafNode, type Node } from '../merkle/node.ts'
 import { Tree } from '../merkle/tree.ts'
+import { NODE_BYTES } from '../storage/constants.ts'
 import type { LogFiles } from '../storage/log-files.ts'
+import { reachesBeyond } from '../storage/node-file.ts'
 import { type Entry, FLAG_OUTSIDE } from '../storage/oplog-format.ts'
 import type { OplogPosition, OplogScan } from '../storage/oplog-scan.ts'
+import { namesBeyond } from '../storage/presence-file.ts'
 import { copyOf, equalBytes } from '../util/bytes.ts'
 import { type Change, emptyChange, type SignedTree } from './change.ts'
 import {
@@ -19,6 +22,7 @@ import {
   type StoredHeader
 } from './change-format.ts'
 import { apply, CoreState, type Damage } from './state.ts'
+import { prune } from './tree-walk.ts'
 
 interface Piece {
   readonly byteOffset: number
@@ -43,6 +47,8 @@ export interface Recovery {
   /** The last head that is known to be synced. */
   readonly synced: SignedTree
   readonly replayed: Replayed
+  /** Acknowledged entries are gone. */
+  readonly lost: OplogScan['lost']
 }
 
 /** @throws StorageError CORRUPT, READ_FAILED */
@@ -53,8 +59,45 @@ export async function recover(
 ): Promise<Recovery> {
   const state = await CoreState.open(files, onDamage)
   begin(state, decodeHeader(scan.header.body))
+  const { position, synced, longest, changes, outside, ...replayed } = await replayAll(
+    state,
+    files,
+    scan
+  )
+  let { lost } = replayed
+  const { healed, differs } = await checkRoots(state, onDamage)
+  if (differs || (await isOlderThan(files, longest))) {
+    lost ??= { from: position.lastSeq + 1, to: position.lastSeq + 1 }
+  }
+  if (healed || lost !== null) await prune(state)
+  const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
+  // Until it is settled, whatever happens in between: the header that follows a repair knows of no loss.
+  if (lost !== null) state.standing = { ...state.standing, behind: 'damaged' }
+  if (lost !== null || scan.headerSkipped) {
+    onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
+  }
+  const oplog = unsyncedPieces(scan, position)
+  return { state, position, isClean, lost, synced, replayed: { changes, oplog, outside } }
+}
+
+interface ReplayResult {
+  readonly position: OplogPosition
+  readonly lost: OplogScan['lost']
+  readonly synced: SignedTree
+  /** The greatest length on the way. */
+  readonly longest: number
+  readonly changes: Replayed['changes']
+  readonly outside: Replayed['outside']
+}
+
+async function replayAll(
+  state: CoreState,
+  files: LogFiles,
+  scan: OplogScan
+): Promise<ReplayResult> {
   let { position, lost } = scan
   let synced = state.head
+  let longest = state.tree.length
   const changes: { seq: number; change: Change }[] = []
   const outside: Piece[] = []
   const all = scan.entries.map(storedChange)
@@ -62,6 +105,7 @@ export async function recover(
   for (const [i, entry] of scan.entries.entries()) {
     const wasSynced = entry.seq <= position.syncedSeq
     const done = await replay(state, files, all.slice(i), wasSynced)
+    longest = Math.max(longest, state.tree.length)
     if (done === null) {
       // Never acknowledged if no sync of it is known, else lost. Numbers that were used are not used again.
       if (wasSynced) lost = { from: entry.seq, to: lost?.to ?? position.lastSeq }
@@ -73,15 +117,7 @@ export async function recover(
     if (done.outside !== null) outside.push(done.outside)
   }
   state.presence.replaying(false)
-  const healed = await checkRoots(state, onDamage)
-  const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
-  // Until it is settled, whatever happens in between: the header that follows a repair knows of no loss.
-  if (lost !== null) state.standing = { ...state.standing, behind: 'damaged' }
-  if (lost !== null || scan.headerSkipped) {
-    onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
-  }
-  const oplog = unsyncedPieces(scan, position)
-  return { state, position, isClean, synced, replayed: { changes, oplog, outside } }
+  return { position, lost, synced, longest, changes, outside }
 }
 
 /** The state that a header states. */
@@ -217,20 +253,31 @@ function givesUp({ ancestor, head, isAppend, presence }: StoredChange, index: nu
   return presence.start <= index && index < presence.start + presence.length
 }
 
+/** Whether the files hold more than the oplog ever knew of: then it is an older copy. */
+async function isOlderThan({ nodes, presence }: LogFiles, length: number): Promise<boolean> {
+  return (await reachesBeyond(nodes, length)) || (await namesBeyond(presence, length))
+}
+
 /** A root that `nodes` does not hold, or holds otherwise, is put right from the header: it is hashed and signed. */
-async function checkRoots(state: CoreState, onDamage: (damage: Damage) => void): Promise<boolean> {
+async function checkRoots(
+  state: CoreState,
+  onDamage: (damage: Damage) => void
+): Promise<{ healed: boolean; differs: boolean }> {
   const { roots } = state.tree
   const stored = await state.nodes.getNodes(roots.map((root) => root.nodeIndex))
   let healed = false
+  let differs = false
   for (let i = 0; i < roots.length; i++) {
     const root = roots[i]!
     const found = stored[i] ?? null
     if (found !== null && equalBytes(found.hash, root.hash)) continue
-    onDamage({ file: 'nodes', byteOffset: 0, index: null })
+    onDamage({ file: 'nodes', byteOffset: root.nodeIndex * NODE_BYTES, index: null })
     state.nodes.put(root)
     healed = true
+    // Sound, and another one: the oplog is older than the files, or they are those of another log.
+    if (found !== null) differs = true
   }
-  return healed
+  return { healed, differs }
 }
 
 function treeOf(head: StoredHead, stored: readonly Node[]): Tree {

@@ -58,6 +58,32 @@ export class CoreState {
     return index < this.tree.length && this.presence.has(index)
   }
 
+  /** Whether all blocks of [start, end) are held. */
+  holdsAll(start: number, end: number): boolean {
+    if (end > this.tree.length) return false
+    const from = Math.max(start, this.contiguousLength)
+    return this.presence.findBlock(from, end, false) === -1
+  }
+
+  /** 32 presence bits of a log of that length, from a multiple of 32 on, least significant first. */
+  word(start: number, length: number): number {
+    const rest = length - start
+    if (rest <= 0) return 0
+    const word = this.presence.word(start)
+    return rest >= 32 ? word : (word & (2 ** rest - 1)) >>> 0
+  }
+
+  /** First block in [start, end) of a log of that length that is held (or missing), or -1. */
+  findBlock(start: number, end: number, present: boolean, length: number): number {
+    const contiguousLength = Math.min(this.contiguousLength, length)
+    if (start >= end) return -1
+    if (present && start < contiguousLength) return start
+    const from = present ? start : Math.max(start, contiguousLength)
+    const found = this.presence.findBlock(from, Math.min(end, length), present)
+    if (found !== -1 || present) return found
+    return end > length ? Math.max(start, length) : -1
+  }
+
   get hasChanges(): boolean {
     return this.nodes.hasChanges || this.blocks.hasChanges || this.presence.hasChanges
   }

@@ -37,6 +37,31 @@ declare module 'sodium-native' {
       nonce: Uint8Array,
       key: Uint8Array
     ): number
+    crypto_aead_xchacha20poly1305_ietf_encrypt(
+      output: Uint8Array,
+      message: Uint8Array,
+      associatedData: Uint8Array | null,
+      secretNonce: null,
+      nonce: Uint8Array,
+      key: Uint8Array
+    ): number
+    crypto_aead_xchacha20poly1305_ietf_decrypt(
+      output: Uint8Array,
+      secretNonce: null,
+      ciphertext: Uint8Array,
+      associatedData: Uint8Array | null,
+      nonce: Uint8Array,
+      key: Uint8Array
+    ): number
+    readonly crypto_pwhash_ALG_ARGON2ID13: number
+    crypto_pwhash(
+      output: Uint8Array,
+      passphrase: Uint8Array,
+      salt: Uint8Array,
+      opsLimit: number,
+      memLimitBytes: number,
+      algorithm: number
+    ): void
     crypto_secretstream_xchacha20poly1305_init_push(
       state: Uint8Array,
       header: Uint8Array,

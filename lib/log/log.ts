@@ -1,6 +1,9 @@
 // Log: what users hold: one session of an append-only log. Reads that may wait for peers are called get; read
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
+import type { AuditOptions, AuditReport } from '../core/audit.ts'
 import type { Core, CoreConflict } from '../core/core.ts'
+import type { RepairOptions, RepairReport } from '../core/repair.ts'
+import type { SalvageReport } from '../core/salvage.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
@@ -23,6 +26,7 @@ import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type LogEvents, OpenedLog } from './opened-log.ts'
 import { checkDurability, checkLogOptions, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
+import { refetch, salvageLog } from './rescue.ts'
 import {
   type AppendOptions,
   checkGetOptions,
@@ -348,6 +352,41 @@ export class Log<T = Uint8Array> extends Resource {
   /** A description of the log as it is now. */
   info(): LogInfo {
     return infoOf(this, this.#core)
+  }
+
+  /**
+   * Reads the log's files as they are and says what is damaged; `deep` also hashes every block. Changes nothing.
+   * @throws AbortError
+   */
+  audit(options: AuditOptions = {}): Promise<AuditReport> {
+    checkOptions(options, ['deep', 'signal'], 'audit')
+    this.assertOpen('log')
+    return this.#core.audit(options)
+  }
+
+  /**
+   * Puts right what an audit found, from what is left; blocks that are gone become absent, and connected peers are
+   * asked for them. Never makes the log shorter. The damaged bytes are kept in the directory `damaged`.
+   * @throws StateError NOT_WRITABLE (opened read only); StorageError WRITE_FAILED; AbortError
+   */
+  async repair(options: RepairOptions = {}): Promise<RepairReport> {
+    checkOptions(options, ['findings', 'signal'], 'repair')
+    this.assertOpen('log')
+    const report = await this.#core.repair(options)
+    if (this.#opened.replicator.isConnected) refetch(this, report)
+    return report
+  }
+
+  /**
+   * Makes a log that does not open (CORRUPT) openable again, as far as its files go: unreadable ones are moved to
+   * `damaged`. A log with its key pair opens `behind`. Where nothing else tells the key, it has to be given.
+   * @throws StorageError CORRUPT, WRITE_FAILED; StateError LOCKED, NOT_WRITABLE; ArgumentError; AbortError
+   */
+  static salvage(
+    location: Exclude<Location, null>,
+    options: { key?: Uint8Array | string } & WaitOptions = {}
+  ): Promise<SalvageReport> {
+    return salvageLog(location, options)
   }
 
   protected override onClose(): Promise<void> {

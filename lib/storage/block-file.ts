@@ -77,6 +77,11 @@ export class BlockFile {
     this.#buffers.give(bytes)
   }
 
+  /** Forgets what was read: the next reads see the file as it is. */
+  reload(): void {
+    this.#pages.drop(0, this.#file.byteLength)
+  }
+
   /** Whether the file ends before that byte. */
   isBeyond(byteOffset: number): boolean {
     return byteOffset > this.#file.byteLength

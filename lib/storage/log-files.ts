@@ -7,7 +7,9 @@ import { dirname, join, resolve } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
 import { StorageError } from '../errors.ts'
 import { CACHE_BYTES } from './constants.ts'
+import { keepAside } from './damaged-directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
+import { type DirectorySurvey, surveyDirectory } from './directory-survey.ts'
 import { diskStorage, File, type RandomAccess, type StorageFactory } from './file.ts'
 import { PageCache } from './page-cache.ts'
 
@@ -79,6 +81,27 @@ export class LogFiles {
     cacheBytes: number
   ): LogFiles {
     return new LogFiles(files, place, cacheBytes)
+  }
+
+  /** The same files with a cache of its own, to read them as they are; it is not to be closed. */
+  view(cacheBytes: number): LogFiles {
+    const { oplog, blocks, nodes, presence, secret, directory } = this
+    const files = { oplog, blocks, nodes, presence, secret }
+    return new LogFiles(files, { directory, readOnly: true, lock: null }, cacheBytes)
+  }
+
+  /** Keeps a copy of bytes of a file in the directory `damaged`. @throws StorageError */
+  async keepAside(name: string, byteOffset: number, byteLength: number): Promise<string | null> {
+    if (this.directory === null) return null
+    const file = [this.oplog, this.blocks, this.nodes, this.presence, this.secret].find(
+      (each) => each.name === name
+    )
+    return file === undefined ? null : keepAside(this.directory, file, byteOffset, byteLength)
+  }
+
+  /** Rights, lock and other files of the directory; null for other storages. */
+  async survey(): Promise<DirectorySurvey | null> {
+    return this.directory === null ? null : surveyDirectory(this.directory)
   }
 
   /** Whether level `power` can be offered. */

@@ -61,6 +61,26 @@ export class NodeFile implements NodeSource {
     }
   }
 
+  /** Drops the nodes [start, end) but one, damaged records too. */
+  async dropRange(start: number, end: number, keep: number): Promise<void> {
+    const { nodes } = this.#dirty
+    for (const nodeIndex of [...nodes.keys()]) {
+      if (nodeIndex >= start && nodeIndex < end && nodeIndex !== keep) nodes.set(nodeIndex, null)
+    }
+    const last = Math.min(end, Math.ceil(this.#pages.file.byteLength / NODE_BYTES))
+    for (let nodeIndex = start; nodeIndex < last; nodeIndex++) {
+      const page = await this.#pages.load(pageOf(nodeIndex))
+      const offset = (nodeIndex % NODES_PER_PAGE) * NODE_BYTES
+      if (nodeIndex === keep || isZero(page.bytes.subarray(offset, offset + NODE_BYTES))) continue
+      nodes.set(nodeIndex, null)
+    }
+  }
+
+  /** Forgets what was read: the next reads see the file as it is. */
+  reload(): void {
+    this.#pages.drop(0, this.#pages.file.byteLength)
+  }
+
   async getNodes(nodeIndexes: readonly number[]): Promise<(Node | null)[]> {
     const nodes: (Node | null)[] = []
     const slab = new HashSlab(nodeIndexes.length)
@@ -239,6 +259,28 @@ export class NodeFile implements NodeSource {
     await file.truncate(end)
     this.#pages.drop(end, before - end)
   }
+}
+
+/**
+ * Whether the file holds sound nodes of a longer log than that, at its end or next to it. Checkpoints write only
+ * what the oplog holds, synced: if it knows less, it is older than the file.
+ */
+export async function reachesBeyond(file: File, length: number): Promise<boolean> {
+  const first = leafOf(length)
+  const count = Math.floor(file.byteLength / NODE_BYTES)
+  if (first >= count) return false
+  for (const start of [first, Math.max(first, count - NODES_PER_PAGE)]) {
+    const records = Math.min(NODES_PER_PAGE, count - start)
+    const bytes = await file.read(start * NODE_BYTES, records * NODE_BYTES)
+    for (let i = 0; i < records; i++) {
+      const offset = i * NODE_BYTES
+      if (isZero(bytes.subarray(offset, offset + NODE_BYTES))) continue
+      if (readUint32(bytes, offset + CRC_OFFSET) === recordChecksum(start + i, bytes, offset)) {
+        return true
+      }
+    }
+  }
+  return false
 }
 
 const position = new Uint8Array(8)

@@ -3,18 +3,21 @@
 // Owner: the committer, which decides when to write, sync and start the other half. The rule for starting one:
 // the other files hold, synced, everything before it. Design: reliability.md sections 4.3 and 5.
 import type { Env } from '../env.ts'
+import { equalBytes } from '../util/bytes.ts'
 import {
   FIRST_PREWRITE_BYTES,
   HALVES_OFFSET,
   IDENTITY_OFFSETS,
   SALT_BYTES,
   SEAL_OFFSETS,
+  SECTOR_BYTES,
   SYNC_WRITE_BYTES
 } from './constants.ts'
 import type { File } from './file.ts'
 import {
   bodyOf,
   checksumSeed,
+  decodeIdentity,
   encodeIdentity,
   encodeSeal,
   entrySpace,
@@ -177,6 +180,19 @@ export class Oplog {
   #startOf(half: number): number {
     return HALVES_OFFSET + half * this.halfBytes
   }
+}
+
+/** Writes a damaged identity sector anew from the other one, and syncs it. @throws StorageError */
+export async function rewriteIdentity(file: File): Promise<void> {
+  const sectors = await Promise.all(
+    IDENTITY_OFFSETS.map((offset) => file.read(offset, SECTOR_BYTES))
+  )
+  const sound = sectors.find((sector) => decodeIdentity(sector) !== null)
+  if (sound === undefined) return
+  for (const [i, sector] of sectors.entries()) {
+    if (!equalBytes(sector, sound)) await file.write(IDENTITY_OFFSETS[i] ?? 0, sound)
+  }
+  await file.sync()
 }
 
 function spaceOf(bodyBytes: readonly number[]): number {

@@ -70,6 +70,12 @@ export class PresenceFile {
     this.#replaying = isReplaying
   }
 
+  /** Forgets what was read: the next look-ups see the file as it is, and what is in memory is written again. */
+  reload(): void {
+    this.#pages.drop(0, this.#pages.file.byteLength)
+    for (const live of this.#live.values()) live.dirty = true
+  }
+
   has(index: number): boolean {
     const pageNumber = Math.floor(index / PRESENCE_PAGE_BITS)
     const page = this.#find(pageNumber)
@@ -230,6 +236,24 @@ export class PresenceFile {
     if (!this.#replaying) this.#onDamage(pageNumber * PRESENCE_PAGE_BYTES)
     return number === pageNumber ? bytes : null
   }
+}
+
+/**
+ * Whether a sound page of the file, where the length lies or the last one, names blocks of a longer log than that.
+ * As for nodes: then the oplog is older than the file.
+ */
+export async function namesBeyond(file: File, length: number): Promise<boolean> {
+  const first = Math.floor(length / PRESENCE_PAGE_BITS)
+  const last = Math.floor(file.byteLength / PRESENCE_PAGE_BYTES) - 1
+  for (const pageNumber of first < last ? [first, last] : [last]) {
+    if (pageNumber < first) continue
+    const page = await file.read(pageNumber * PRESENCE_PAGE_BYTES, PRESENCE_PAGE_BYTES)
+    const { number, stored, computed } = readPrefix(page)
+    if (isZero(page) || number !== pageNumber || stored !== computed) continue
+    const start = Math.max(0, length - pageNumber * PRESENCE_PAGE_BITS)
+    if (findInPage(page, start, PRESENCE_PAGE_BITS, true) !== -1) return true
+  }
+  return false
 }
 
 /** The page as it lies in the file. */

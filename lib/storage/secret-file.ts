@@ -2,7 +2,7 @@
 // Owner: the core. Design: reliability.md sections 4.2 and 6.4.
 //
 // magic "LGWS" | version u16 | 2 spare | public key 32 | secret key 64 | inode of this file when it was last
-// trusted u64 (0: none) | CRC u32 over all before = 116 bytes
+// trusted u64 (0: none; the two highest numbers: it is not to be trusted) | CRC u32 over all before = 116 bytes
 // Example, public key 32 × 01, secret key 64 × 02, inode 7:
 //   4c475753 0100 0000 0101…01 0202…02 0700000000000000 6db1137d
 import { StorageError } from '../errors.ts'
@@ -16,6 +16,10 @@ export interface Secret {
   /** Null: not kept in a directory. */
   readonly place: bigint | null
 }
+
+/** Places that no file has: entries of this log were lost, or it came out of a backup (reliability.md 6.4). */
+export const PLACE_DAMAGED: bigint = 2n ** 64n - 1n
+export const PLACE_RESTORED: bigint = 2n ** 64n - 2n
 
 const SECRET_BYTES = 116
 const VERSION = 1

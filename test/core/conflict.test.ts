@@ -2,6 +2,7 @@
 import { type Assertions, test } from 'brittle'
 import { type ConflictContext, compareHistories } from '../../lib/core/conflict.ts'
 import { verifyConflict } from '../../lib/core/conflict-format.ts'
+import { RESUME_FORK_STEP } from '../../lib/core/constants.ts'
 import { Core } from '../../lib/core/core.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { emptyRequest, type Proof } from '../../lib/merkle/proof.ts'
@@ -148,7 +149,7 @@ test('lost entries are not forgotten by reopening', async (t) => {
   await core.resume({ trust: 'local' })
   await core.close()
   core = await open()
-  t.alike([core.behind, core.fork, core.length], [null, 1, 2])
+  t.alike([core.behind, core.fork, core.length], [null, RESUME_FORK_STEP, 2])
   await core.close()
 })
 
