@@ -37,8 +37,10 @@ export class Connections {
   /** Encrypts a raw byte stream and replicates over it. */
   encrypt(raw: RawDuplex, options: ConnectOptions): SecretStream {
     const stream = new SecretStream({ ...options, raw, env: this.#env })
+    const mux = muxOf(stream)
     this.#owned.add(stream)
-    this.attach(muxOf(stream))
+    mux.onClose = () => this.#owned.delete(stream)
+    this.attach(mux)
     return stream
   }
 
