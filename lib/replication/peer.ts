@@ -1,7 +1,7 @@
 // Peer: the remote of one log on one connection, once its channel is open. Encodes out, routes in: one row per
 // message of the table in the architecture, section 7. No state but its parts.
 import type { Env } from '../env.ts'
-import { type ProofError, ProtocolError } from '../errors.ts'
+import { ProofError, ProtocolError } from '../errors.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Channel } from '../mux/channel.ts'
 import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
@@ -95,7 +95,7 @@ export class Peer implements PeerSender {
       remote,
       send: this,
       env,
-      onFault: (error) => context.onFault(this, error)
+      onFault: (error) => this.#onAccusation(error)
     })
     this.#downloader = new Downloader({
       peer: id,
@@ -233,11 +233,24 @@ export class Peer implements PeerSender {
     this.#downloader.unpark()
   }
 
-  /** It sent a false proof: it is asked nothing more on this log; too many, and the connection ends. */
+  /** It sent a false proof: it is asked nothing more on this log, and what it was asked before is not judged. */
   onFalseProof(error: ProofError): void {
+    if (this.remote.distrusted) return
     this.remote.distrusted = true
+    for (const { id } of this.#context.exchange.abandon(this.id)) this.cancel(id)
     // What does not fit our history may be true of another one.
     if (error.code !== 'BAD_MESSAGE') this.comparison.suspect()
+    this.#countFalseProof(error)
+  }
+
+  /** Of an accusation, of which it may send more although it is asked nothing. */
+  #onAccusation(error: unknown): void {
+    if (this.remote.distrusted && error instanceof ProofError) this.#countFalseProof(error)
+    this.#context.onFault(this, error)
+  }
+
+  /** Too many, and the connection ends. */
+  #countFalseProof(error: ProofError): void {
     const count = this.#load.falseProofs.count(this.#context.env.now())
     if (count < MAX_FALSE_PROOFS_PER_MINUTE) return
     this.#channel.fail(new ProtocolError('LIMIT_EXCEEDED', 'Too many false proofs', error))

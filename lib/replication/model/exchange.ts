@@ -169,6 +169,17 @@ export class Exchange {
     return rivals
   }
 
+  /** Nothing that comes from this peer is waited for any more: the questions that were under way. */
+  abandon(peer: PeerId): Asked[] {
+    const given = [...this.inflight.questions(peer)]
+    for (const asked of given) {
+      this.inflight.cancel(asked)
+      this.#forget(asked)
+    }
+    if (given.length > 0) this.#lookAgain()
+    return given
+  }
+
   /** The peer said something: a stalled one may be asked again. */
   heardFrom(peer: PeerId): void {
     const entry = this.#peers.get(peer)
