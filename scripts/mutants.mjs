@@ -12,7 +12,7 @@ const folder = join(root, 'test/mutants')
 const wanted = process.argv.slice(2)
 const COPIED = ['lib', 'test', 'bench', 'examples', 'scripts', 'package.json', 'tsconfig.json']
 /** A mutant that makes a test wait for ever is caught, too. */
-const TEST_TIMEOUT_MS = 300_000
+const TEST_TIMEOUT_MS = 120_000
 
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.patch'))
