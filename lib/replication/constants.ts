@@ -52,6 +52,10 @@ export const MAX_ALL_ANSWERS_UNDER_WAY: number = 64
 export const SERVICE_QUANTUM_BYTES: number = 65_536
 /** What an answer costs on top of its bytes, in bytes: finding and sending it. */
 export const ANSWER_COST_BYTES: number = 512
+/** A block that the peer was sent before costs so many times as much: who floods asks for the same again and again. */
+export const REPEAT_FACTOR: number = 8
+/** Pages of 32,768 bits kept of what one peer was sent: 1 MiB. */
+export const MAX_SENT_PAGES: number = 256
 /** Answers made in one go, in bytes; then other events have their turn. */
 export const SERVICE_SLICE_BYTES: number = 524_288
 /** Bytes of blocks in answers being made for one peer, by the average of the log and the last blocks sent. */

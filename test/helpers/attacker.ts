@@ -30,6 +30,12 @@ import { createRawPair } from '../../lib/secret-stream/raw-pair.ts'
 import { SecretStream } from '../../lib/secret-stream/secret-stream.ts'
 import { type Deferred, deferred } from '../../lib/util/deferred.ts'
 
+/** What an attacker has to know of the log. */
+export interface Victim {
+  readonly key: Uint8Array
+  readonly discoveryKey: Uint8Array
+}
+
 type Kind = keyof typeof MESSAGE_TYPES
 
 export interface Received {
@@ -57,11 +63,11 @@ export class Attacker {
   readonly closed: Deferred<void> = deferred()
   readonly #opening: Deferred<void> = deferred()
   readonly #options: AttackOptions
-  readonly #log: Log
+  readonly #log: Victim
   #waiting: { kind: Kind; resolve: (value: unknown) => void }[] = []
   #channel: Channel | null = null
 
-  constructor(stream: SecretStream, log: Log, options: AttackOptions) {
+  constructor(stream: SecretStream, log: Victim, options: AttackOptions) {
     this.stream = stream
     this.mux = new Mux(stream)
     this.#log = log
