@@ -1,10 +1,10 @@
 // T-MAL over real sockets: what takes the server's memory, time or slots. The server is a process of its own, whose
 // memory is measured; an honest reader goes on beside the attack. Numbers are those of testing.md section 9.
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import type { Assertions } from 'brittle'
 import { test } from 'brittle'
 import { emptyRequest } from '../../lib/merkle/proof.ts'
-import { CONTROL_OPEN, MAX_WAITING_OPENS } from '../../lib/mux/constants.ts'
+import { CONTROL_OPEN } from '../../lib/mux/constants.ts'
 import { openBody } from '../../lib/mux/frames.ts'
 import type { Data, Sync } from '../../lib/replication/messages.ts'
 import { concat, toHex } from '../../lib/util/bytes.ts'
@@ -19,13 +19,17 @@ import {
   startServer
 } from './server.ts'
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 30_000 }
 const SMALL = { blocks: 2_000, blockBytes: 100 }
 const SHARE_BLOCKS = 6_000
 
-function closed(socket: Socket): Promise<unknown> {
+/** Not `once`, which rejects when the other side resets the connection. */
+function closed(socket: Socket): Promise<void> {
   socket.resume()
-  return socket.closed ? Promise.resolve() : once(socket, 'close')
+  if (socket.closed) return Promise.resolve()
+  return new Promise((resolve) => {
+    socket.on('close', () => resolve())
+  })
 }
 
 function turn(ms = 0): Promise<void> {
@@ -49,8 +53,8 @@ function keepUp(attacker: Attacker, step: () => void): () => Promise<void> {
 }
 
 /** All blocks of a reader of its own, once. */
-async function assertServes(server: Server): Promise<void> {
-  const reader = new HonestReader(server)
+async function assertServes(t: Assertions, server: Server): Promise<void> {
+  const reader = new HonestReader(t, server)
   reader.start()
   while (reader.blocks < 100) await turn(5)
   await reader.stop()
@@ -75,12 +79,12 @@ test('M09 batch within batch, 200 KB deep', TIMEOUT, async (t) => {
     t.ok(attacker.stream.isClosed, `${frame.byteLength} bytes end the connection`)
   }
   await assertGrowth(t, server, before, 8)
-  await assertServes(server)
+  await assertServes(t, server)
 })
 
 test('M10 headers announcing 16 MiB before the handshake', TIMEOUT, async (t) => {
   const server = await startServer(t, SMALL)
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   const sockets = await Promise.all(Array.from({ length: 150 }, () => server.socket()))
   const ends = sockets.map(closed)
@@ -94,12 +98,12 @@ test('M10 headers announcing 16 MiB before the handshake', TIMEOUT, async (t) =>
   t.is(errors.filter((code) => code === 'LIMIT_EXCEEDED').length, 150, 'each ends at its header')
   t.is(connections, 0)
   await assertGrowth(t, server, before, 8)
-  await assertServes(server)
+  await assertServes(t, server)
 })
 
 test('M11 messages of 16 MiB that never end, on 64 connections', TIMEOUT, async (t) => {
   const server = await startServer(t, { ...SMALL, haste: 10 })
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   const attackers = await Promise.all(Array.from({ length: 64 }, () => server.connect()))
   const ends = attackers.map(({ socket }) => closed(socket))
@@ -108,7 +112,7 @@ test('M11 messages of 16 MiB that never end, on 64 connections', TIMEOUT, async 
     socket.write(new Uint8Array([0xff, 0xff, 0xff]))
     socket.write(garbage)
   }
-  const reader = new HonestReader(server)
+  const reader = new HonestReader(t, server)
   reader.start()
   let peak = 0
   const watch = (async () => {
@@ -131,7 +135,7 @@ test('M11 messages of 16 MiB that never end, on 64 connections', TIMEOUT, async 
 
 test('M14 500,000 opens of unknown topics', TIMEOUT, async (t) => {
   const server = await startServer(t, SMALL)
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   const frames: Uint8Array[] = []
   for (let id = 1, sent = 0; sent < 500_000; sent += 5_000) {
@@ -155,12 +159,11 @@ test('M14 500,000 opens of unknown topics', TIMEOUT, async (t) => {
   }
   await assertHonestShare(t, server, flood, SHARE_BLOCKS)
   await assertGrowth(t, server, before, 8)
-  t.ok(MAX_WAITING_OPENS === 64)
 })
 
 test('M16 one question repeated without end', TIMEOUT, async (t) => {
   const server = await startServer(t, SMALL)
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   let asked = 0
   let answered = 0
@@ -188,7 +191,7 @@ test('M16 one question repeated without end', TIMEOUT, async (t) => {
 
 test('M16 all blocks at once, every id another', TIMEOUT, async (t) => {
   const server = await startServer(t, SMALL)
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   const flood = async (): Promise<() => Promise<void>> => {
     const { attacker } = await server.connect()
@@ -210,7 +213,7 @@ test('M16 all blocks at once, every id another', TIMEOUT, async (t) => {
 
 test('M17 asks for 64 KiB blocks and never reads', TIMEOUT, async (t) => {
   const server = await startServer(t, { blocks: 200, blockBytes: 65_536, haste: 50 })
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   const { attacker, socket } = await server.connect()
   attacker.open()
@@ -221,7 +224,7 @@ test('M17 asks for 64 KiB blocks and never reads', TIMEOUT, async (t) => {
     attacker.send('request', { id, proof: { ...emptyRequest, block }, priority: 0 })
   }
   await turn(200)
-  const reader = new HonestReader(server)
+  const reader = new HonestReader(t, server)
   reader.start()
   const name = toHex(attacker.stream.publicKey)
   let held = 0
@@ -265,7 +268,7 @@ test('M17 who reads again is served on', TIMEOUT, async (t) => {
 
 test('M19 silent, dripping and half-done handshakes, 300 at once', TIMEOUT, async (t) => {
   const server = await startServer(t, { ...SMALL, haste: 10 })
-  await assertServes(server)
+  await assertServes(t, server)
   const before = await server.state()
   const sockets = await Promise.all(
     Array.from({ length: seedsFor(150, 300) }, () => server.socket())
@@ -281,7 +284,7 @@ test('M19 silent, dripping and half-done handshakes, 300 at once', TIMEOUT, asyn
       if (i % 3 === 2 && socket.writable) socket.write(new Uint8Array([32]).subarray(0, 1))
     })
   }, 400)
-  await assertServes(server)
+  await assertServes(t, server)
   await Promise.all(ends)
   clearInterval(drip)
   const { errors } = await server.state()
@@ -292,5 +295,5 @@ test('M19 silent, dripping and half-done handshakes, 300 at once', TIMEOUT, asyn
   )
   while ((await server.state()).connections > 0) await turn(20)
   await assertGrowth(t, server, before, 8)
-  await assertServes(server)
+  await assertServes(t, server)
 })

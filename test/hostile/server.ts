@@ -93,10 +93,12 @@ export class HonestReader {
   blocks = 0
   #server: Server
   #isStopped = false
+  #log: Log | null = null
   #done: Promise<void> = Promise.resolve()
 
-  constructor(server: Server) {
+  constructor(t: Assertions, server: Server) {
     this.#server = server
+    t.teardown(() => this.stop(), { order: -1 })
   }
 
   start(): void {
@@ -105,24 +107,33 @@ export class HonestReader {
 
   async stop(): Promise<void> {
     this.#isStopped = true
+    await this.#log?.close()
     await this.#done
   }
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const log = await Log.open(null, { key: this.#server.key })
-      const socket = await this.#server.socket()
-      log.replicateOver(socket as RawDuplex, { isInitiator: true })
-      log.on('download', () => {
-        this.blocks++
-      })
-      await log.update()
-      for (let start = 0; start < log.length && !this.#isStopped; start += 500) {
-        await log.download({ start, end: Math.min(log.length, start + 500) }).done()
+      try {
+        await this.#readAll()
+      } catch (error) {
+        // Closing ends what waits.
+        if (!this.#isStopped) throw error
       }
-      socket.destroy()
-      await log.close()
     }
+  }
+
+  async #readAll(): Promise<void> {
+    const log = await Log.open(null, { key: this.#server.key })
+    this.#log = log
+    const socket = await this.#server.socket()
+    log.replicateOver(socket as RawDuplex, { isInitiator: true })
+    log.on('download', () => {
+      this.blocks++
+    })
+    await log.update()
+    await log.download({ start: 0, end: log.length }).done()
+    socket.destroy()
+    await log.close()
   }
 }
 
@@ -159,7 +170,7 @@ export async function assertHonestShare(
   let best = 0
   const tries: string[] = []
   for (let i = 0; i < 3 && best < 0.5; i++) {
-    const reader = new HonestReader(server)
+    const reader = new HonestReader(t, server)
     reader.start()
     await rateOf(server, reader, blocks / 4)
     const alone = await rateOf(server, reader, blocks)
