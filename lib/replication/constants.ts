@@ -45,9 +45,9 @@ export const MAX_REMOTE_PAGES: number = 1024
 export const MAX_QUEUED_REQUESTS: number = 1024
 /** The same for all logs of a connection. */
 export const MAX_QUEUED_REQUESTS_PER_CONNECTION: number = 4096
-/** Answers being made at the same time for one connection, and for all connections of one log. */
+/** Answers being made at the same time for one connection, and for all of one log: more would go to who is in debt. */
 export const MAX_ANSWERS_UNDER_WAY: number = 16
-export const MAX_ALL_ANSWERS_UNDER_WAY: number = 64
+export const MAX_ALL_ANSWERS_UNDER_WAY: number = 16
 /** What one peer may cost in its turn, before others have theirs. */
 export const SERVICE_QUANTUM_BYTES: number = 32_768
 /** What an answer costs on top of its bytes, in bytes: finding and sending it. */

@@ -3,8 +3,8 @@
 // would ever be freed: then the largest is given up, which only a peer that sends much and finishes nothing reaches.
 import { MAX_ASSEMBLY_BYTES } from './constants.ts'
 
-/** From this part of the cap on: each connection may still bring the chunk that is on its way. */
-const HOLD_SHARE = 7 / 8
+/** From this part of the cap on: what sockets have read ahead of us is not seen here, and comes on top. */
+const HOLD_SHARE = 5 / 8
 
 /** One connection, as the cap sees it. */
 export interface Assembler {

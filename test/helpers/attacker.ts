@@ -237,3 +237,8 @@ process.on('uncaughtException', (error) => escaped.push(error))
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** To be asked at the end of each test of hostile input. */
+export function assertNothingEscaped(t: Assertions): void {
+  t.alike(escaped, [], 'no unhandled rejection, no uncaught exception')
+}
