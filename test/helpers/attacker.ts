@@ -57,6 +57,8 @@ export class Attacker {
   readonly stream: SecretStream
   readonly mux: Mux
   readonly received: Received[] = []
+  /** The other end of the connection, if it is in this process. */
+  victim: SecretStream | null = null
   /** The victim's handshake, once it has opened its side. */
   readonly opened: Deferred<Handshake> = deferred()
   /** The channel is closed, or the connection gone. */
@@ -202,6 +204,7 @@ export async function connectAttacker(
   const victim = log.replicateOver(inner, { isInitiator: false })
   const stream = new SecretStream({ isInitiator: true, raw: outer as unknown as RawDuplex })
   const attacker = new Attacker(stream, log, options)
+  attacker.victim = victim
   t.teardown(() => stream.destroy())
   await Promise.all([stream.opened, victim.opened])
   await turns(1)
