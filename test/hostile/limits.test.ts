@@ -5,6 +5,7 @@ import { MAX_LINKED, MAX_PATCH_NODES, MAX_SIGNERS } from '../../lib/core/limits.
 import { decodeManifest } from '../../lib/core/manifest.ts'
 import { decodeEnvelope } from '../../lib/core/signature-envelope.ts'
 import { LogwoodError } from '../../lib/errors.ts'
+import { emptyRequest } from '../../lib/merkle/proof.ts'
 import {
   MAX_BATCH_MESSAGES,
   MAX_CHANNEL_ID_BYTES,
@@ -24,8 +25,11 @@ import {
   MAX_QUEUED_REQUESTS_PER_CONNECTION
 } from '../../lib/replication/constants.ts'
 import { bitfieldCodec, dataCodec, extensionCodec } from '../../lib/replication/messages.ts'
+import type { PeerSender } from '../../lib/replication/peer-sender.ts'
+import type { ReplicatedLog } from '../../lib/replication/replicated-log.ts'
 import { ConnectionLoad } from '../../lib/replication/upload/connection-load.ts'
 import { type Served, Service } from '../../lib/replication/upload/service.ts'
+import { Uploader } from '../../lib/replication/upload/uploader.ts'
 import { Assembly } from '../../lib/secret-stream/assembly.ts'
 import {
   MAX_HANDSHAKE_PAYLOAD_BYTES,
@@ -36,6 +40,7 @@ import { checkMessageLength } from '../../lib/secret-stream/outgoing.ts'
 import { concat } from '../../lib/util/bytes.ts'
 import { buffer, decode, encode, uint } from '../../lib/util/codec.ts'
 import { RateCounter } from '../../lib/util/rate-counter.ts'
+import { ManualEnv } from '../helpers/manual-env.ts'
 
 function refuses(run: () => unknown): boolean {
   try {
@@ -160,6 +165,31 @@ test('questions per connection', (t) => {
   load.queue(-2)
   t.alike(paused, [true, false])
   t.ok(MAX_QUEUED_REQUESTS < MAX_QUEUED_REQUESTS_PER_CONNECTION)
+})
+
+test('questions per peer and log', (t) => {
+  const told: boolean[] = []
+  const uploader = new Uploader({
+    log: { length: 1, byteLength: 1 } as ReplicatedLog,
+    send: { drained: false } as PeerSender,
+    env: new ManualEnv(),
+    load: ConnectionLoad.of({ pause() {}, resume() {} }),
+    onFull: (full) => told.push(full),
+    onUpload() {}
+  })
+  const ask = (id: number): void => uploader.enqueue({ id, proof: emptyRequest, priority: 0 })
+  for (let id = 1; id < MAX_QUEUED_REQUESTS; id++) ask(id)
+  t.alike(told, [], 'below')
+  ask(MAX_QUEUED_REQUESTS - 1)
+  t.alike(told, [], 'the same id again is no other question')
+  ask(MAX_QUEUED_REQUESTS)
+  t.alike(told, [true], 'at')
+  ask(MAX_QUEUED_REQUESTS + 1)
+  uploader.cancel(1)
+  t.alike(told, [true], 'above')
+  uploader.cancel(2)
+  t.alike(told, [true, false])
+  uploader.close()
 })
 
 test('rates', (t) => {

@@ -26,12 +26,12 @@ for (const version of VERSIONS) {
     writer.on('upload', () => uploads++)
     await untilReference(reference, 'append', () => reference.length > 0)
     let done = 0
-    for (; done < messages; done += 20) {
+    for (; done < messages; done += 10) {
       // Growth, holes, cuts, and questions of theirs for every kind of answer.
       await writer.append(randomBlocks(random, 10, 60))
-      if (random.int(6) === 0) await writer.clear(random.int(200), 200 + random.int(20))
+      if (random.int(6) === 0) await writer.clear(random.int(100), 100 + random.int(20))
       for (let i = 0; i < 10; i++) {
-        const index = writer.length - 1 - random.int(200)
+        const index = writer.length - 1 - random.int(60)
         await reference.get(index, { timeout: 400 }).catch(() => null)
       }
       if (errors.length > 0 || ours.destroyed) break
