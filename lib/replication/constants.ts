@@ -45,15 +45,19 @@ export const MAX_REMOTE_PAGES: number = 1024
 export const MAX_QUEUED_REQUESTS: number = 1024
 /** The same for all logs of a connection. */
 export const MAX_QUEUED_REQUESTS_PER_CONNECTION: number = 4096
-/** Answers being made at the same time for one connection, and for all connections of one log. */
+/** Answers being made at the same time for one connection, and for all of one log: more would go to who is in debt. */
 export const MAX_ANSWERS_UNDER_WAY: number = 16
-export const MAX_ALL_ANSWERS_UNDER_WAY: number = 64
+export const MAX_ALL_ANSWERS_UNDER_WAY: number = 16
 /** What one peer may cost in its turn, before others have theirs. */
-export const SERVICE_QUANTUM_BYTES: number = 65_536
+export const SERVICE_QUANTUM_BYTES: number = 32_768
 /** What an answer costs on top of its bytes, in bytes: finding and sending it. */
 export const ANSWER_COST_BYTES: number = 512
+/** A block that the peer was sent before costs so many times as much: who floods asks for the same again and again. */
+export const REPEAT_FACTOR: number = 8
+/** Pages of 32,768 bits kept of what one peer was sent: 1 MiB. */
+export const MAX_SENT_PAGES: number = 256
 /** Answers made in one go, in bytes; then other events have their turn. */
-export const SERVICE_SLICE_BYTES: number = 524_288
+export const SERVICE_SLICE_BYTES: number = 131_072
 /** Bytes of blocks in answers being made for one peer, by the average of the log and the last blocks sent. */
 export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
 /** Wants of one peer that wait for room to be answered; past it we stop reading from that connection. */

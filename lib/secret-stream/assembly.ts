@@ -1,7 +1,10 @@
-// The memory of messages that are still arriving, over all connections of the process: above the cap the largest
-// does not read on until there is room again (reliability.md section 16). If all that hold something wait, nothing
+// The memory of messages that are still arriving, over all connections of the process: near the cap the largest
+// does not read on until there is room again (reliability.md section 16); what is under way comes on top. If all that hold something wait, nothing
 // would ever be freed: then the largest is given up, which only a peer that sends much and finishes nothing reaches.
 import { MAX_ASSEMBLY_BYTES } from './constants.ts'
+
+/** From this part of the cap on: what sockets have read ahead of us is not seen here, and comes on top. */
+const HOLD_SHARE = 5 / 8
 
 /** One connection, as the cap sees it. */
 export interface Assembler {
@@ -14,13 +17,13 @@ export interface Assembler {
 }
 
 export class Assembly {
-  readonly #maxBytes: number
+  readonly #holdAtBytes: number
   #bytes: Map<Assembler, number> = new Map()
   #held: Set<Assembler> = new Set()
   #totalBytes = 0
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.#holdAtBytes = maxBytes * HOLD_SHARE
   }
 
   get totalBytes(): number {
@@ -32,7 +35,7 @@ export class Assembly {
     this.#totalBytes += byteLength - (this.#bytes.get(one) ?? 0)
     if (byteLength > 0) this.#bytes.set(one, byteLength)
     else this.#forget(one)
-    if (this.#totalBytes > this.#maxBytes) this.#limit()
+    if (this.#totalBytes > this.#holdAtBytes) this.#limit()
     else this.#releaseAll()
   }
 

@@ -27,7 +27,9 @@ export class Intake implements Assembler {
   #isPaused = false
   #isHeld = false
   #countedBytes = 0
+  /** The stretch of time in which the message at hand must go on: since when, and from how many bytes. */
   #slowSince: number | null = null
+  #slowFromBytes = 0
   #timer: Disposable | null = null
 
   constructor(options: IntakeOptions) {
@@ -83,7 +85,7 @@ export class Intake implements Assembler {
       this.#slowSince = null
       return
     }
-    this.#slowSince ??= this.#options.env.now()
+    if (this.#slowSince === null) this.#watch(gathered)
     this.#timer ??= this.#arm(SLOW_FRAME_GRACE_MS)
   }
 
@@ -116,15 +118,28 @@ export class Intake implements Assembler {
     const { env, onFailure, gatheredBytes } = this.#options
     const gathered = gatheredBytes()
     if (gathered === null) return
-    const now = env.now()
-    if (this.#isPaused || this.#isHeld) this.#slowSince = now
-    this.#slowSince ??= now
-    const elapsedMs = now - this.#slowSince
-    const isSlow = gathered < (elapsedMs / 1000) * MIN_FRAME_BYTES_PER_SECOND
-    if (elapsedMs >= SLOW_FRAME_GRACE_MS && isSlow) {
-      onFailure(new AbortError('TIMEOUT', 'A message arrives too slowly'))
+    const since = this.#slowSince
+    if (since === null || this.#isPaused || this.#isHeld) {
+      this.#watch(gathered)
+      this.#timer = this.#arm(SLOW_FRAME_GRACE_MS)
       return
     }
-    this.#timer = this.#arm(Math.max(SLOW_FRAME_GRACE_MS - elapsedMs, SLOW_FRAME_CHECK_MS))
+    const elapsedMs = env.now() - since
+    if (elapsedMs >= SLOW_FRAME_GRACE_MS) {
+      const isSlow =
+        gathered - this.#slowFromBytes < (elapsedMs / 1000) * MIN_FRAME_BYTES_PER_SECOND
+      if (isSlow) {
+        onFailure(new AbortError('TIMEOUT', 'A message arrives too slowly'))
+        return
+      }
+      this.#watch(gathered)
+    }
+    const leftMs = (this.#slowSince ?? since) + SLOW_FRAME_GRACE_MS - env.now()
+    this.#timer = this.#arm(Math.max(leftMs, SLOW_FRAME_CHECK_MS))
+  }
+
+  #watch(gathered: number): void {
+    this.#slowSince = this.#options.env.now()
+    this.#slowFromBytes = gathered
   }
 }

@@ -30,6 +30,12 @@ import { createRawPair } from '../../lib/secret-stream/raw-pair.ts'
 import { SecretStream } from '../../lib/secret-stream/secret-stream.ts'
 import { type Deferred, deferred } from '../../lib/util/deferred.ts'
 
+/** What an attacker has to know of the log. */
+export interface Victim {
+  readonly key: Uint8Array
+  readonly discoveryKey: Uint8Array
+}
+
 type Kind = keyof typeof MESSAGE_TYPES
 
 export interface Received {
@@ -51,17 +57,19 @@ export class Attacker {
   readonly stream: SecretStream
   readonly mux: Mux
   readonly received: Received[] = []
+  /** The other end of the connection, if it is in this process. */
+  victim: SecretStream | null = null
   /** The victim's handshake, once it has opened its side. */
   readonly opened: Deferred<Handshake> = deferred()
   /** The channel is closed, or the connection gone. */
   readonly closed: Deferred<void> = deferred()
   readonly #opening: Deferred<void> = deferred()
   readonly #options: AttackOptions
-  readonly #log: Log
+  readonly #log: Victim
   #waiting: { kind: Kind; resolve: (value: unknown) => void }[] = []
   #channel: Channel | null = null
 
-  constructor(stream: SecretStream, log: Log, options: AttackOptions) {
+  constructor(stream: SecretStream, log: Victim, options: AttackOptions) {
     this.stream = stream
     this.mux = new Mux(stream)
     this.#log = log
@@ -196,6 +204,7 @@ export async function connectAttacker(
   const victim = log.replicateOver(inner, { isInitiator: false })
   const stream = new SecretStream({ isInitiator: true, raw: outer as unknown as RawDuplex })
   const attacker = new Attacker(stream, log, options)
+  attacker.victim = victim
   t.teardown(() => stream.destroy())
   await Promise.all([stream.opened, victim.opened])
   await turns(1)
@@ -236,4 +245,9 @@ process.on('uncaughtException', (error) => {
 /** Some turns of the event loop: for what must not happen. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** To be asked at the end of each test of hostile input. */
+export function assertNothingEscaped(t: Assertions): void {
+  t.alike(escaped, [], 'no unhandled rejection, no uncaught exception')
 }

@@ -5,13 +5,17 @@ import type { Env } from '../../env.ts'
 import { ProofError } from '../../errors.ts'
 import type { ProvenBlock } from '../../merkle/proof.ts'
 import { emptyRequest, type Proof } from '../../merkle/proof.ts'
+import { Bitfield } from '../../util/bitfield.ts'
 import { RateCounter } from '../../util/rate-counter.ts'
 import {
+  ANSWER_COST_BYTES,
   ASSUMED_BLOCK_BYTES,
   MAX_ANSWER_BYTES,
   MAX_ANSWERS_UNDER_WAY,
   MAX_INVALID_PER_MINUTE,
   MAX_QUEUED_REQUESTS,
+  MAX_SENT_PAGES,
+  REPEAT_FACTOR,
   SLOW_ANSWER_MS
 } from '../constants.ts'
 import { INVALID_REQUEST, NOT_AVAILABLE, type Request } from '../messages.ts'
@@ -45,6 +49,8 @@ export class Uploader implements Served {
   readonly #service: Service
   readonly #stopWaiting: () => void
   readonly #invalid: RateCounter = new RateCounter()
+  /** Blocks that the peer was sent before. */
+  readonly #sent: Bitfield = new Bitfield(MAX_SENT_PAGES)
   #waiting: Map<number, Request> = new Map()
   #urgent: Map<number, Request> = new Map()
   #slots: Slot[] = []
@@ -135,7 +141,7 @@ export class Uploader implements Served {
     return Math.max(1, Math.min(MAX_ANSWERS_UNDER_WAY, Math.floor(MAX_ANSWER_BYTES / assumed)))
   }
 
-  /** Resolves with the bytes of the block. */
+  /** Resolves with what the answer cost. */
   async #make(slot: Slot): Promise<number> {
     const { log } = this.#options
     const { request } = slot
@@ -143,7 +149,7 @@ export class Uploader implements Served {
       const proof = await log.prove(request.proof)
       if (proof !== null) slot.answer = () => this.#sendProof(request.id, proof)
       else slot.answer = await this.#unavailable(request)
-      return this.#noteLength(proof)
+      return this.#costOf(proof)
     } catch (error) {
       const reason = error instanceof ProofError ? INVALID_REQUEST : NOT_AVAILABLE
       if (reason === INVALID_REQUEST) this.#countInvalid()
@@ -152,10 +158,20 @@ export class Uploader implements Served {
     }
   }
 
-  #noteLength(proof: Proof | null): number {
-    const byteLength = proof?.block?.value.byteLength ?? 0
+  #costOf(proof: Proof | null): number {
+    if (proof === null) return 0
+    const { block, hash, seek, upgrade } = proof
+    let nodes = (hash?.nodes.length ?? 0) + (seek?.nodes.length ?? 0)
+    if (upgrade !== null) nodes += upgrade.nodes.length + upgrade.additionalNodes.length
+    if (block === null) return nodes * NODE_BYTES
+    const byteLength = block.value.byteLength
     this.#recentBytes = Math.max(byteLength, this.#recentBytes * RECENT_DECAY)
-    return byteLength
+    const bytes = byteLength + (nodes + block.nodes.length) * NODE_BYTES
+    if (!this.#sent.has(block.index)) {
+      this.#sent.set(block.index, true)
+      return bytes
+    }
+    return bytes + (bytes + ANSWER_COST_BYTES) * (REPEAT_FACTOR - 1)
   }
 
   /** The manifest is known even where the block is not. */
@@ -206,5 +222,7 @@ export class Uploader implements Served {
   }
 }
 
+/** What a node of a proof takes on the wire, about. */
+const NODE_BYTES = 40
 /** How much of a block's length still counts with the next. */
 const RECENT_DECAY = 7 / 8
