@@ -30,13 +30,17 @@ const runner = spawn('npx', ['--no-install', 'brittle-node', ...files], {
   stdio: ['ignore', 'pipe', 'inherit']
 })
 const figures = []
+let isWhole = false
 createInterface({ input: runner.stdout }).on('line', (line) => {
   console.log(line)
   const found = /^\s*# (?:figures )(.+)$/.exec(line)
   if (found) figures.push(found[1])
+  if (/^# (not )?ok$/.test(line)) isWhole = true
 })
 runner.on('close', (code) => {
   if (figures.length > 0)
     console.log(`\n# tried\n${figures.map((each) => `#   ${each}`).join('\n')}`)
-  process.exit(code ?? 1)
+  // A test whose event loop runs empty ends the process as if all were well, and the rest is never run.
+  if (!isWhole) console.error('not ok: the run ended before its last test')
+  process.exit(isWhole ? (code ?? 1) : 1)
 })

@@ -175,6 +175,7 @@ test('questions per peer and log', (t) => {
     env: new ManualEnv(),
     load: ConnectionLoad.of({ pause() {}, resume() {} }),
     onFull: (full) => told.push(full),
+    onUpgrade() {},
     onUpload() {}
   })
   const ask = (id: number): void => uploader.enqueue({ id, proof: emptyRequest, priority: 0 })
