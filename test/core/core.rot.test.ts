@@ -1,6 +1,5 @@
-// T-ROT and T-IO, the small forms. Any byte of any file damaged: the right bytes, an error, or absent, never wrong
-// bytes, never a shorter log without a word. Any operation failing: an error to the caller, no hang, and all that
-// was promised is there after reopening.
+// T-ROT, the small form. Any byte of any file damaged: the right bytes, an error, or absent, never wrong bytes, never
+// a shorter log without a word.
 import { test } from 'brittle'
 import { Core } from '../../lib/core/core.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
@@ -72,61 +71,4 @@ for (const closed of [true, false]) {
     t.comment(JSON.stringify(tally))
     t.pass()
   })
-}
-
-test('an error at the k-th operation', { timeout: 60_000 }, async (t) => {
-  for (const kind of ['write', 'sync', 'read'] as const) {
-    for (const forever of [false, true]) {
-      for (let k = 0; k < 60; k++) {
-        const fault = await runWithFault(kind, k, forever)
-        if (fault !== null) t.fail(`${kind} ${k}${forever ? ' and all after' : ''}: ${fault}`)
-      }
-    }
-  }
-  t.pass()
-})
-
-async function runWithFault(
-  kind: 'read' | 'write' | 'sync',
-  k: number,
-  forever: boolean
-): Promise<string | null> {
-  const disk = new RecordedDisk()
-  const random = seededRandom(k)
-  let seen = 0
-  const promised: Uint8Array[] = []
-  let core: Core | null = await Core.open(await LogFiles.open(disk.factory), {
-    keyPair,
-    limits: LIMITS
-  })
-  disk.fault = (operation) => {
-    if (operation !== kind) return null
-    seen++
-    return seen - 1 === k || (forever && seen > k) ? new Error('EIO') : null
-  }
-  for (let i = 0; i < 25; i++) {
-    const block = random.bytes(random.int(500))
-    try {
-      await core.append([block])
-      promised.push(block)
-    } catch (error) {
-      if (!(error instanceof LogwoodError)) return `throws ${error}`
-      if (!forever && kind === 'write') {
-        await core.append([block])
-        promised.push(block)
-      }
-    }
-  }
-  await core.close().catch(() => {})
-  disk.fault = () => null
-  core = await Core.open(await LogFiles.open(disk.factory), { keyPair, limits: LIMITS })
-  if (core.behind !== null) return `opens as ${core.behind}`
-  for (let i = 0; i < promised.length; i++) {
-    const block = await core.read(i)
-    if (block === null || !equalBytes(block, promised[i]!))
-      return `block ${i} of ${promised.length} is not there`
-  }
-  await core.append([new Uint8Array(1)])
-  await core.close()
-  return null
 }
