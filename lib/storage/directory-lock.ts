@@ -1,11 +1,11 @@
-// The lock of a log's directory, without native help: a file, there with its content or not at all, that names its owner. It is
-// stale only if that process is gone on this host, or it is from another boot; taking over is by renaming an
-// own file over it and reading again after a while. A lock of another host is never stale by itself.
+// The lock of a log's directory, without native help: a file, there with its content or not at all, that names its
+// owner. It is stale only if that process is gone on this host, or it is from another boot; taking over is by
+// renaming an own file over it, one at a time, and reading again after a while. A lock of another host is never stale by itself.
 // Owner: LogFiles. Design: reliability.md section 14. With log-files.ts and file.ts the only user of node:fs.
 //
 // Content, JSON, one line: { pid, started, boot, host, token }
 import { constants, linkSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
-import { open, readFile, unlink } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
@@ -69,7 +69,7 @@ export class DirectoryLock {
 
   async release(): Promise<void> {
     try {
-      if ((await readFile(this.#path, 'utf-8')) === this.#text) await unlink(this.#path)
+      if (readIfThere(this.#path) === this.#text) await unlink(this.#path)
     } finally {
       held.delete(this.#directory)
     }
@@ -133,6 +133,7 @@ async function settled(env: Env): Promise<void> {
 /** The file appears with its content or not at all, where the file system knows links. */
 async function createExclusively(path: string, text: string): Promise<boolean> {
   const draft = `${path}.${process.pid}.${++drafts}.draft`
+  unlinkIfThere(draft)
   try {
     await writeNew(draft, text)
     linkSync(draft, path)
