@@ -9,7 +9,7 @@ import { LogFiles } from '../../lib/storage/log-files.ts'
 import { seededRandom } from '../helpers/random.ts'
 import { killBlock } from './kill-block.ts'
 
-/** killAt: the number of the write that it does not survive, from 0; negative: none. killShare: how much of it is done. */
+/** killAt: "none" for a short run that lives, or the number of the write that it does not survive, from 0; negative: none. killShare: how much of it is done. */
 const [directory = '', level = 'power', inFlight = '1', generation = '0', killAt, killShare] =
   process.argv.slice(2)
 const random = seededRandom(Number(generation))
@@ -63,7 +63,8 @@ async function createdDirectory(): Promise<LogFiles> {
   return LogFiles.open((name) => deadly(diskStorage(`${directory}/${name}`, true)))
 }
 
-const files = isCounting ? await createdDirectory() : await LogFiles.open(directory)
+const files =
+  isCounting && killAt !== 'none' ? await createdDirectory() : await LogFiles.open(directory)
 const limits = { halfBytes: 32 * 1024, inlineLimitBytes: 4000 }
 const core = await Core.open(files, {
   durability: level === 'process' ? 'process' : 'power',

@@ -12,27 +12,13 @@ import { LogFiles } from '../../lib/storage/log-files.ts'
 import { copies } from '../helpers/crash-judge.ts'
 import { LONG, seedsFor, tellFigures } from '../helpers/long.ts'
 import { seededRandom } from '../helpers/random.ts'
-import { sameBytes } from '../helpers/replication.ts'
 import { killBlock } from './kill-block.ts'
+import { type Content, type Life, lifeOf, stateOf } from './kill-life.ts'
 
 const KILLS = Number(process.env['LOGWOOD_KILLS'] ?? seedsFor(40, 200))
 const SEED = Number(process.env['LOGWOOD_SEED'] ?? 4711)
 const READER_EVERY = 25
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url))
-
-/** Who wrote each block of the log. */
-type Content = readonly { readonly generation: number; readonly call: number }[]
-
-interface Life {
-  readonly opened: number
-  /** The log after each call, from before the first on. */
-  readonly states: readonly Content[]
-  /** How many calls are acknowledged, those before them included. */
-  readonly done: number
-  readonly calls: number
-  /** Writes in all, if it was not killed. */
-  readonly writes: number | null
-}
 
 /** Runs the child until it is killed, after `delayMs` since it opened the log or by itself. */
 async function live(
@@ -55,47 +41,6 @@ async function live(
     throw new Error(`The child ended by itself: ${child.exitCode}`)
   }
   return life
-}
-
-function lifeOf(text: string, generation: number, before: Content): Life {
-  const states: Content[] = [before]
-  let [opened, done, writes]: [number, number, number | null] = [-1, 0, null]
-  // A last line without its end was not said.
-  for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
-    const [word, a, b, c, d] = line.split(' ')
-    const last = states.at(-1)!
-    if (word === 'open') opened = Number(a)
-    else if (word === 'end') writes = Number(a)
-    else if (word === 'done') done = Math.max(done, Number(a) + 1)
-    else if (word === 'call' && b === 'truncate') states.push(last.slice(0, Number(c)))
-    else if (word === 'call') {
-      const added = Array.from({ length: Number(d) }, () => ({ generation, call: Number(a) }))
-      states.push([...last, ...added])
-    }
-  }
-  return { opened, states, done, calls: states.length - 1, writes }
-}
-
-/** The state that the log is in, of those that it may be in; null and a word if it is in none. */
-async function stateOf(log: Core, life: Life): Promise<{ content: Content | null; what: string }> {
-  const blocks: Uint8Array[] = []
-  for (let index = 0; index < log.tree.length; index++) {
-    const block = await log.read(index)
-    if (block === null) return { content: null, what: `block ${index} is not there` }
-    blocks.push(block)
-  }
-  if (log.damages.length > 0) return { content: null, what: 'damage' }
-  for (const content of life.states.slice(life.done)) {
-    if (content.length !== blocks.length) continue
-    const fits = content.every(({ generation, call }, index) =>
-      sameBytes(blocks[index]!, killBlock(index, generation, call))
-    )
-    if (fits) return { content, what: '' }
-  }
-  return {
-    content: null,
-    what: `length ${blocks.length}, ${life.done} of ${life.calls} calls done`
-  }
 }
 
 test('SIGKILL while appending and truncating', { timeout: 36_000_000 }, async (t) => {
