@@ -79,12 +79,17 @@ export async function recover(
   }
   state.presence.replaying(false)
   const healed = await checkRoots(state, onDamage)
-  const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
+  const isClean = lost === null && !healed && isFresh(scan)
   if (lost !== null || scan.headerSkipped) {
     onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
   }
   const oplog = unsyncedPieces(scan, position)
   return { state, position, isClean, lost, synced, replayed: { changes, oplog, outside } }
+}
+
+/** The half holds a header and nothing else, not even dropped entries. */
+function isFresh({ entries, hasLeftovers, headerSkipped }: OplogScan): boolean {
+  return entries.length === 0 && !hasLeftovers && !headerSkipped
 }
 
 /** The bytes of entries that are not known to be synced, in runs as they lie in the file. */

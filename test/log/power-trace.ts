@@ -9,8 +9,6 @@ export interface PowerTrace {
   readonly said: { readonly line: string; readonly position: number }[]
   /** Where the directory was synced first; -1: never. */
   readonly namesSynced: number
-  /** Writes that were made before that. */
-  readonly writesBefore: number
 }
 
 /** To be given to strace: paths of descriptors, bytes in hex, whole. */
@@ -65,7 +63,7 @@ export async function readPowerTrace(file: string, directory: string): Promise<P
       if (entry !== null) trace.push(entry)
     }
   }
-  return { trace, said, namesSynced, writesBefore: namesSynced }
+  return { trace, said, namesSynced }
 }
 
 function entryOf(name: string, file: string, rest: string, from: number): TraceEntry | null {
