@@ -70,7 +70,7 @@ export async function recover(
     lost ??= { from: position.lastSeq + 1, to: position.lastSeq + 1 }
   }
   if (healed || lost !== null) await prune(state)
-  const isClean = scan.entries.length === 0 && lost === null && !scan.headerSkipped && !healed
+  const isClean = lost === null && !healed && isFresh(scan)
   // Until it is settled, whatever happens in between: the header that follows a repair knows of no loss.
   if (lost !== null) state.standing = { ...state.standing, behind: 'damaged' }
   if (lost !== null || scan.headerSkipped) {
@@ -127,6 +127,11 @@ function begin(state: CoreState, header: StoredHeader): void {
   state.manifest = header.manifest === null ? null : copyOf(header.manifest)
   state.contiguousLength = Math.min(header.contiguousLength, header.length)
   state.standing = header.standing
+}
+
+/** The half holds a header and nothing else, not even dropped entries. */
+function isFresh({ entries, hasLeftovers, headerSkipped }: OplogScan): boolean {
+  return entries.length === 0 && !hasLeftovers && !headerSkipped
 }
 
 /** The bytes of entries that are not known to be synced, in runs as they lie in the file. */

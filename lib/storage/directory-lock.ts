@@ -1,11 +1,11 @@
-// The lock of a log's directory, without native help: a file created exclusively that names its owner. It is
-// stale only if that process is gone on this host, or it is from another boot; taking over is by renaming an
-// own file over it and reading again after a while. A lock of another host is never stale by itself.
+// The lock of a log's directory, without native help: a file, there with its content or not at all, that names its
+// owner. It is stale only if that process is gone on this host, or it is from another boot; taking over is by
+// renaming an own file over it, one at a time, and reading again after a while. A lock of another host is never stale by itself.
 // Owner: LogFiles. Design: reliability.md section 14. With log-files.ts and file.ts the only user of node:fs.
 //
 // Content, JSON, one line: { pid, started, boot, host, token }
-import { constants, readFileSync, renameSync } from 'node:fs'
-import { open, readFile, unlink } from 'node:fs/promises'
+import { constants, linkSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
+import { open, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
@@ -25,6 +25,10 @@ export interface LockOwner {
 
 /** Directories that this process holds, by real path: the file alone could not tell two owners in one process. */
 const held = new Set<string>()
+let drafts = 0
+
+/** What file systems without hard links say. */
+const NO_LINKS: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
 export class DirectoryLock {
   readonly #directory: string
@@ -65,7 +69,7 @@ export class DirectoryLock {
 
   async release(): Promise<void> {
     try {
-      if ((await readFile(this.#path, 'utf-8')) === this.#text) await unlink(this.#path)
+      if (readIfThere(this.#path) === this.#text) await unlink(this.#path)
     } finally {
       held.delete(this.#directory)
     }
@@ -85,18 +89,29 @@ export class DirectoryLock {
     await this.#takeOver(found)
   }
 
-  /** An unreadable lock is what a power cut leaves of one: its owner is gone. */
+  /**
+   * An unreadable lock is what a power cut leaves of one: its owner is gone. One at a time takes over, so that nobody
+   * renames over the lock of who came first, however long it was held up between looking and renaming.
+   */
   async #takeOver(stale: string): Promise<void> {
-    const own = `${this.#path}.${process.pid}.${held.size}.tmp`
-    await unlink(own).catch(() => {})
-    if (!(await createExclusively(own, this.#text)))
-      throw locked(this.#directory, 'another process')
-    // Nothing may come between these two: who finds the lock changed does not rename.
-    if (readIfThere(this.#path) !== stale) {
-      await unlink(own)
+    const turn = `${this.#path}.turn`
+    const holder = readIfThere(turn)
+    const before = holder === null ? null : parseOwner(holder)
+    if (holder !== null && (before === null || isStale(before))) unlinkIfThere(turn)
+    if (!(await createExclusively(turn, this.#text))) {
       throw locked(this.#directory, 'another process')
     }
-    renameSync(own, this.#path)
+    try {
+      const own = `${this.#path}.${process.pid}.${held.size}.tmp`
+      unlinkIfThere(own)
+      if (!(await createExclusively(own, this.#text)) || readIfThere(this.#path) !== stale) {
+        unlinkIfThere(own)
+        throw locked(this.#directory, 'another process')
+      }
+      renameSync(own, this.#path)
+    } finally {
+      unlinkIfThere(turn)
+    }
     await settled(this.#env)
     const now = readIfThere(this.#path)
     if (now === this.#text) return
@@ -115,19 +130,53 @@ async function settled(env: Env): Promise<void> {
   port1.close()
 }
 
+/** The file appears with its content or not at all, where the file system knows links. */
 async function createExclusively(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${process.pid}.${++drafts}.draft`
+  unlinkIfThere(draft)
   try {
-    const handle = await open(
-      path,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
-      0o600
-    )
-    await handle.writeFile(text)
-    await handle.close()
+    await writeNew(draft, text)
+    linkSync(draft, path)
+    return true
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (!NO_LINKS.includes(code)) throw error
+    return await createInPlace(path, text)
+  } finally {
+    unlinkIfThere(draft)
+  }
+}
+
+async function createInPlace(path: string, text: string): Promise<boolean> {
+  try {
+    await writeNew(path, text)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
+  }
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+  const handle = await open(path, flags, 0o600)
+  try {
+    await handle.writeFile(text)
+  } catch (error) {
+    // An empty lock would be nobody's, and in the way.
+    unlinkIfThere(path)
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
 

@@ -42,6 +42,8 @@ export class File {
   readonly canWriteNow: boolean
   readonly #storage: RandomAccess
   #byteLength = 0
+  /** Its descriptor may belong to another file by now. */
+  #isClosed = false
 
   private constructor(name: string, storage: RandomAccess) {
     this.name = name
@@ -92,6 +94,7 @@ export class File {
   readNow(offset: number, target: Uint8Array): boolean {
     if (!this.canReadNow) return false
     try {
+      if (this.#isClosed) throw new Error('The file is closed')
       if (target.byteLength > 0) this.#storage.readNow?.(offset, target)
     } catch (error) {
       throw this.#failure('READ_FAILED', 'read', offset, error)
@@ -112,6 +115,7 @@ export class File {
   writeNow(offset: number, bytes: Uint8Array): boolean {
     if (!this.canWriteNow) return false
     try {
+      if (this.#isClosed) throw new Error('The file is closed')
       this.#storage.writeNow?.(offset, bytes)
     } catch (error) {
       throw this.#failure('WRITE_FAILED', 'write', offset, error)
@@ -154,7 +158,9 @@ export class File {
   }
 
   async close(): Promise<void> {
-    await this.#attempt('WRITE_FAILED', 'close', 0, (done) => this.#storage.close(done))
+    const closing = this.#attempt('WRITE_FAILED', 'close', 0, (done) => this.#storage.close(done))
+    this.#isClosed = true
+    await closing
   }
 
   #grow(end: number): void {
@@ -168,10 +174,16 @@ export class File {
     run: (done: Done) => void
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      run((error) => {
-        if (error) reject(this.#failure(code, what, offset, error))
-        else resolve()
-      })
+      const fail = (error: unknown): void => reject(this.#failure(code, what, offset, error))
+      if (this.#isClosed) return fail(new Error('The file is closed'))
+      try {
+        run((error) => {
+          if (error) fail(error)
+          else resolve()
+        })
+      } catch (error) {
+        fail(error)
+      }
     })
   }
 

@@ -5,7 +5,7 @@ import { constants } from 'node:fs'
 import { access, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
-import { StorageError } from '../errors.ts'
+import { LogwoodError, StorageError } from '../errors.ts'
 import { CACHE_BYTES } from './constants.ts'
 import { keepAside } from './damaged-directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
@@ -24,6 +24,8 @@ export interface LogFilesOptions {
 }
 
 type FileName = 'oplog' | 'blocks' | 'nodes' | 'presence' | 'secret'
+/** What says that a file system takes nothing more, or nothing at all. */
+const NO_ROOM: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS']
 const FILE_NAMES: readonly FileName[] = ['oplog', 'blocks', 'nodes', 'presence', 'secret']
 
 export class LogFiles {
@@ -128,7 +130,10 @@ export class LogFiles {
   /** What a copy of the secret would not share with it: its inode. Null where there is none to tell. */
   async secretPlace(): Promise<bigint | null> {
     if (this.directory === null) return null
-    const { ino } = await stat(join(this.directory, 'secret'), { bigint: true })
+    const path = join(this.directory, 'secret')
+    const { ino } = await stat(path, { bigint: true }).catch((error: unknown) => {
+      throw new StorageError('READ_FAILED', `Cannot stat ${path}`, error)
+    })
     return ino
   }
 
@@ -164,8 +169,9 @@ async function openDirectory(
       throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
     }
   }
-  const readOnly = options.readOnly === true || !(await isWritable(directory))
-  const lock = readOnly ? null : await DirectoryLock.take(directory, options.env ?? systemEnv)
+  const mayWrite = options.readOnly !== true && (await isWritable(directory))
+  const lock = mayWrite ? await lockIfRoom(directory, options.env ?? systemEnv) : null
+  const readOnly = lock === null
   try {
     if (!readOnly) for (const name of FILE_NAMES) await createFile(join(directory, name))
     const files = await openAll((name) => diskFile(join(directory, name), readOnly))
@@ -173,6 +179,18 @@ async function openDirectory(
   } catch (error) {
     await lock?.release()
     throw error
+  }
+}
+
+/** Null: there is no room even for a lock, so that the log can be read only. @throws StateError LOCKED */
+async function lockIfRoom(directory: string, env: Env): Promise<DirectoryLock | null> {
+  try {
+    return await DirectoryLock.take(directory, env)
+  } catch (error) {
+    if (error instanceof LogwoodError) throw error
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (NO_ROOM.includes(code)) return null
+    throw new StorageError('WRITE_FAILED', `Cannot lock ${directory}`, error)
   }
 }
 

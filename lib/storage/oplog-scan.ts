@@ -47,6 +47,8 @@ export interface OplogScan {
   readonly position: OplogPosition
   /** Acknowledged entries that are damaged or gone; null if there are none. */
   readonly lost: { readonly from: number; readonly to: number } | null
+  /** Dropped entries lie behind the tail: the next one must not be written before them, lest it link them up again. */
+  readonly hasLeftovers: boolean
   /** The newest half's header is damaged; its entries were found behind it. */
   readonly headerSkipped: boolean
 }
@@ -127,9 +129,23 @@ async function scanHalves(file: File, head: Uint8Array, identity: Identity): Pro
       highestSeq: Math.max(last.seq, found)
     },
     lost: lostTo > 0 ? { from: last.seq + 1, to: lostTo } : null,
+    hasLeftovers: hasLeftovers(area, last),
     headerSkipped: skippedSeq <= syncedSeq || onlyHeader
   }
   return { kind: 'log', scan }
+}
+
+/** Whether anything behind the entry looks like one of the same use of its half. */
+function hasLeftovers(area: Area, last: Entry): boolean {
+  const end = endOfHalf(area, last.byteOffset)
+  const view = viewOf(area.bytes)
+  let at = last.byteOffset + entrySpaceOf(last)
+  for (; at + ENTRY_HEADER_BYTES <= end; at += ENTRY_ALIGNMENT) {
+    if (view.getUint32(at, true) < ENTRY_HEADER_BYTES) continue
+    const prefix = peekEntry(area.bytes, at, end)
+    if (prefix !== null && prefix.seq > last.seq && equalBytes(prefix.salt, last.salt)) return true
+  }
+  return false
 }
 
 interface Area {

@@ -2,11 +2,21 @@
 // trace every disk that a kill or a power cut may leave (helpers/crash-states.ts) is opened and judged
 // (helpers/crash-judge.ts). A failure prints the smallest script that still fails. One seed again: LOGWOOD_SEED.
 import { test } from 'brittle'
+import { Core } from '../../lib/core/core.ts'
+import { LogFiles } from '../../lib/storage/log-files.ts'
 import { type CrashFault, emptyTally, judgeRun, type Tally } from '../helpers/crash-judge.ts'
-import { makeScript, record, type Script, type Step } from '../helpers/crash-script.ts'
-import { ALL, type Sizes, SOME } from '../helpers/crash-states.ts'
+import {
+  crashKeyPair,
+  makeScript,
+  record,
+  type Script,
+  type Step
+} from '../helpers/crash-script.ts'
+import { ALL, crashStates, type Sizes, SOME } from '../helpers/crash-states.ts'
 import { seedList, seedsFor, tellFigures } from '../helpers/long.ts'
+import { seededRandom } from '../helpers/random.ts'
 import { shrink } from '../helpers/shrink.ts'
+import { SimDisk } from '../helpers/sim-disk.ts'
 
 const MINUTE_MS = 60_000
 
@@ -66,6 +76,39 @@ test('every disk of a small trace', { timeout: 30 * MINUTE_MS }, async (t) => {
   const fault = await faultOf(script, tally, { sizes: ALL, share: 1 })
   t.is(fault === null ? null : await explained(script, fault), null)
   tell(t, 'T-CRASH small trace', tally)
+})
+
+test('what a crash dropped does not come back when the same is written again', async (t) => {
+  const limits = { halfBytes: 16_384, syncAfterMs: 1000 }
+  const open = async (disk: SimDisk): Promise<Core> =>
+    Core.open(await LogFiles.open(disk.factory), { keyPair: crashKeyPair, limits })
+  const first = new SimDisk()
+  await (await open(first)).close()
+  const before = first.trace.length
+  const core = await open(first)
+  const [one, two] = [new Uint8Array(4100).fill(1), new Uint8Array(200).fill(2)]
+  await core.append([one], { durability: 'process' })
+  await core.append([two], { durability: 'process' })
+  const random = seededRandom(1)
+  let states = 0
+  const trace = [...first.trace]
+  await core.close()
+  for (let cut = before; cut <= trace.length; cut++) {
+    const options = { random, sizes: ALL, namesUntil: 0 }
+    for (const { disk: image, isKill, name } of crashStates(new Map(), trace, cut, options)) {
+      if (isKill) continue
+      const disk = new SimDisk(image, { later: queueMicrotask })
+      const again = await open(disk)
+      const { length } = again.tree
+      await again.append([one], { durability: 'process' })
+      const killed = await open(new SimDisk(disk.image, { later: queueMicrotask }))
+      if (killed.tree.length !== length + 1) t.fail(`cut ${cut}, ${name}: ${killed.tree.length}`)
+      await killed.close()
+      await again.close()
+      states++
+    }
+  }
+  t.ok(states > 8, `${states} disks`)
 })
 
 test('disks after a crash in scripts by chance', { timeout: 600 * MINUTE_MS }, async (t) => {

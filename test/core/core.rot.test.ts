@@ -10,8 +10,11 @@ import { LogwoodError, StorageError } from '../../lib/errors.ts'
 import { depthOf, endOf, rootsOf } from '../../lib/merkle/flat-tree.ts'
 import { emptyRequest } from '../../lib/merkle/proof.ts'
 import type { TreeHead } from '../../lib/merkle/tree.ts'
+import { checksum } from '../../lib/storage/checksum.ts'
+import { NODE_BYTES } from '../../lib/storage/constants.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
 import { emptyBytes, equalBytes, toHex } from '../../lib/util/bytes.ts'
+import { writeUint64 } from '../../lib/util/codec.ts'
 import { seedsFor, tellFigures } from '../helpers/long.ts'
 import { type SeededRandom, seededRandom } from '../helpers/random.ts'
 import { type Images, RecordedDisk } from '../helpers/recorded-disk.ts'
@@ -166,8 +169,9 @@ async function sign(core: Core, { signed }: Subject): Promise<void> {
   }
 }
 
-function refused(error: unknown): void {
+function refused(error: unknown): null {
   if (!(error instanceof LogwoodError)) throw error
+  return null
 }
 
 /** Outcome of opening and reading, twice, and of signing. @throws Failure, or what is no error of ours */
@@ -326,6 +330,54 @@ test('rot, two damages at once', { timeout: 1_800_000 }, async (t) => {
   t.is(tally.get('FAILED') ?? 0, 0)
 })
 
+test('repair and salvage can be begun again wherever they were cut short', {
+  timeout: 600_000
+}, async (t) => {
+  const subject = await makeSubject(true)
+  const cases = [
+    ['64 random bytes', 'nodes'],
+    ['flip at head', 'blocks'],
+    ['older', 'oplog'],
+    ['nothing', 'oplog'],
+    ['zeroed page', 'presence'],
+    ['of another log', 'nodes']
+  ] as const
+  const tally = new Map<string, number>()
+  let cuts = 0
+  for (const [kind, file] of cases) {
+    const damaged = copyImages(subject.images)
+    damage(damaged, file, kind, seededRandom(17), subject)
+    const disk = new RecordedDisk(damaged)
+    await open(disk, subject.key)
+      .catch(async () => {
+        await salvage(await LogFiles.open(disk.factory), { key: subject.key, limits: LIMITS })
+        return open(disk, subject.key)
+      })
+      .then(async (core) => {
+        await core.repair()
+        await core.close()
+      })
+    const step = Math.max(1, Math.floor(disk.trace.length / seedsFor(12, 200)))
+    for (let cut = 0; cut <= disk.trace.length; cut += step) {
+      const torn = cut % 2 === 0 ? 0 : 13
+      const images = disk.killedAt(cut, torn)
+      await attempt(t, `${kind}, ${file}, cut ${cut}`, tally, () => healed(images, subject))
+      const core = await open(disk.killedAt(cut, torn), subject.key).catch(refused)
+      if (core !== null) {
+        await attempt(t, `${kind}, ${file}, cut ${cut}, signing`, tally, async () => {
+          await sign(core, subject)
+          return 'signed nothing twice'
+        })
+        await core.close()
+      }
+      cuts++
+    }
+  }
+  await subject.peer.close()
+  tellFigures(t, 'T-ROT repair cut short', { cuts, ...Object.fromEntries(tally) })
+  t.is(tally.get('FAILED') ?? 0, 0)
+})
+
 test('each bit of an inner node that nobody reads is seen by the audit', async (t) => {
   const { images } = await record(true, 9)
   const random = seededRandom(3)
@@ -343,6 +395,28 @@ test('each bit of an inner node that nobody reads is seen by the audit', async (
     tried++
   }
   t.ok(tried > 8)
+})
+
+test('a sound record of another hash is seen by the audit, and repaired', async (t) => {
+  const log = await record(true, 9)
+  const peer = await copyOf(log.images, log.key)
+  for (const nodeIndex of [3, 9, 0, 15]) {
+    const damaged = copyImages(log.images)
+    const at = nodeIndex * NODE_BYTES
+    const node = damaged.get('nodes')!.subarray(at, at + NODE_BYTES)
+    node[20]! ^= 1
+    const position = new Uint8Array(8)
+    writeUint64(position, 0, nodeIndex)
+    const crc = checksum(node.subarray(0, 40), checksum(position))
+    new DataView(node.buffer, node.byteOffset).setUint32(40, crc, true)
+    const found = await audited(copyImages(damaged))
+    t.ok(
+      found?.some((each) => each.startsWith('parent-hash nodes')),
+      `node ${nodeIndex}: ${found?.join(', ')}`
+    )
+    t.is(await healed(damaged, { ...log, foreign: log.older, peer }), 'repair')
+  }
+  await peer.close()
 })
 
 test('an error at the k-th operation', { timeout: 60_000 }, async (t) => {

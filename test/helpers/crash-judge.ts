@@ -174,7 +174,7 @@ class Judge {
 }
 
 /** A fresh reader gets everything by proofs, and agrees. */
-async function copies(core: Core): Promise<string | null> {
+export async function copies(core: Core): Promise<string | null> {
   const reader = await Core.open(await LogFiles.open(memoryStorage()), { key: core.key })
   const { fork, length } = core
   const ask = async (part: Partial<typeof emptyRequest>): Promise<string> => {

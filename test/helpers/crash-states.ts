@@ -78,6 +78,11 @@ export function* crashStates(
   if (cut <= options.namesUntil) yield* nameStates(now, options.random)
 }
 
+/** The disk after the power went, with nothing on it but what a sync made certain. */
+export function barestDisk(initial: DiskImage, trace: readonly TraceEntry[]): DiskImage {
+  return withOpen(filesAt(initial, trace, trace.length), new Map())
+}
+
 function filesAt(
   initial: DiskImage,
   trace: readonly TraceEntry[],

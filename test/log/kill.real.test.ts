@@ -1,114 +1,121 @@
-// T-KILL: a child process appends to a log on disk and is killed at random moments, again and again on the same
-// directory. After each kill: every acknowledged block is there, what was not acknowledged is there whole or not at
-// all, and appends go on. At the end a fresh reader gets all of it.
-import { type ChildProcess, spawn } from 'node:child_process'
+// T-KILL: a child process appends to and truncates a log on disk and is killed at random moments, again and again on the
+// same directory; and, on fresh directories, at each write in turn, before it and in the middle of its bytes. After each
+// kill the log is as it was after some call, not before the last acknowledged one nor after the last one made, block for
+// block, and goes on. Now and then, and at the end, a fresh reader gets all of it.
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { test } from 'brittle'
+import { Core } from '../../lib/core/core.ts'
 import { Log } from '../../lib/log/log.ts'
-import { seedsFor } from '../helpers/long.ts'
-import { type SeededRandom, seededRandom } from '../helpers/random.ts'
-import { join, openReader, sameBytes } from '../helpers/replication.ts'
+import { diskStorage } from '../../lib/storage/file.ts'
+import { LogFiles } from '../../lib/storage/log-files.ts'
+import { copies } from '../helpers/crash-judge.ts'
+import { LONG, seedsFor, tellFigures } from '../helpers/long.ts'
+import { seededRandom } from '../helpers/random.ts'
 import { killBlock } from './kill-block.ts'
+import { type Content, type Life, lifeOf, stateOf } from './kill-life.ts'
 
-const KILLS = seedsFor(50, 2_000)
-const SEED = 4711
+const KILLS = Number(process.env['LOGWOOD_KILLS'] ?? seedsFor(40, 200))
+const SEED = Number(process.env['LOGWOOD_SEED'] ?? 4711)
+const READER_EVERY = 25
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url))
 
-interface Life {
-  /** Length that it found. */
-  opened: number
-  /** Appends that were called, in order: first index and number of blocks. */
-  readonly calls: [number, number][]
-  /** Up to here all was acknowledged: appends are acknowledged in order. */
-  done: number
-}
-
-/** Starts the child, kills it some time after it began to work, and returns what it said. */
-async function liveAndDie(
-  directory: string,
-  generation: number,
-  random: SeededRandom
+/** Runs the child until it is killed, after `delayMs` since it opened the log or by itself. */
+async function live(
+  args: readonly (string | number)[],
+  delayMs: number | null,
+  before: Content
 ): Promise<Life> {
-  const level = random.int(2) === 0 ? 'power' : 'process'
-  const inFlight = random.int(2) === 0 ? '1' : '4'
-  const child = spawn(process.execPath, [CHILD, directory, level, inFlight, `${generation}`], {
+  const child = spawn(process.execPath, [CHILD, ...args.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit']
   })
-  const delayMs = 5 + random.int(116)
   let text = ''
   child.stdout.setEncoding('utf-8')
   child.stdout.on('data', (chunk: string) => {
-    if (text === '') setTimeout(() => child.kill('SIGKILL'), delayMs)
+    if (text === '' && delayMs !== null) setTimeout(() => child.kill('SIGKILL'), delayMs)
     text += chunk
   })
-  await closed(child)
-  if (child.signalCode !== 'SIGKILL')
+  await new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const life = lifeOf(text, Number(args[3]), before)
+  if (child.signalCode !== 'SIGKILL' && life.writes === null) {
     throw new Error(`The child ended by itself: ${child.exitCode}`)
-  return lifeOf(text)
-}
-
-function closed(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => child.once('close', () => resolve()))
-}
-
-function lifeOf(text: string): Life {
-  const life: Life = { opened: 0, calls: [], done: 0 }
-  // A last line without its end was not said.
-  for (const line of text.slice(0, text.lastIndexOf('\n')).split('\n')) {
-    const [word, a, b] = line.split(' ')
-    if (word === 'open') {
-      life.opened = Number(a)
-      life.done = Number(a)
-    } else if (word === 'call') life.calls.push([Number(a), Number(b)])
-    else if (word === 'done') life.done = Math.max(life.done, Number(a))
   }
   return life
 }
 
-test('SIGKILL while appending', { timeout: seedsFor(60_000, 3_000_000) }, async (t) => {
+test('SIGKILL while appending and truncating', { timeout: 36_000_000 }, async (t) => {
   const random = seededRandom(SEED)
   const directory = await t.tmp()
-  const first = await Log.open(directory)
-  const { key } = first
-  await first.close()
-  /** Which run wrote each block. */
-  const writtenBy: number[] = []
-  let extra = 0
+  await (await Log.open(directory)).close()
+  let content: Content = []
+  const figures = { kills: 0, calls: 0, unacknowledged: 0, readers: 0 }
   for (let generation = 1; generation <= KILLS; generation++) {
-    const life = await liveAndDie(directory, generation, random)
-    const how = `seed ${SEED}, kill ${generation}`
-    if (life.opened !== writtenBy.length) t.fail(`${how}: opened at ${life.opened}`)
-    const log = await Log.open(directory, { key, createIfMissing: false })
-    const { length } = log
-    const borders = [life.opened, ...life.calls.map(([start, count]) => start + count)]
-    if (length < life.done) t.fail(`${how}: ${length} blocks of ${life.done} acknowledged ones`)
-    if (!borders.includes(length)) t.fail(`${how}: ${length} is within an append`)
-    if (length > life.done) extra++
-    const from = writtenBy.length
-    for (let i = from; i < length; i++) writtenBy.push(generation)
-    for (let i = Math.max(0, from - 50); i < length; i++) {
-      const block = await log.read(i)
-      if (block === null || !sameBytes(block, killBlock(i, writtenBy[i]!))) {
-        t.fail(`${how}: block ${i} of ${length}`)
-      }
+    const level = random.int(2) === 0 ? 'power' : 'process'
+    const inFlight = random.int(2) === 0 ? 1 : 4
+    const life = await live([directory, level, inFlight, generation], 5 + random.int(156), content)
+    const how = `T-KILL seed ${SEED}, kill ${generation}`
+    if (life.opened !== content.length) t.fail(`${how}: it opened at ${life.opened}`)
+    const log = await Core.open(await LogFiles.open(directory, { createIfMissing: false }))
+    const found = await stateOf(log, life)
+    if (found.content === null) {
+      t.fail(`${how}: ${found.what}`)
+      await log.close()
+      return
     }
-    writtenBy.push(generation)
-    await log.append(killBlock(length, generation))
+    content = found.content
+    figures.kills++
+    figures.calls += life.calls
+    if (life.states.indexOf(content) > life.done) figures.unacknowledged++
+    // Now and then what was recovered is left as it is, for the next child to open.
+    const call = 4_000_000_000
+    if (generation % 3 !== 0) {
+      await log.append([killBlock(content.length, generation, call)])
+      content = [...content, { generation, call }]
+    }
+    if (generation % READER_EVERY === 0 || generation === KILLS) {
+      figures.readers++
+      t.is(await copies(log), null, `a fresh reader gets ${content.length} blocks by proofs`)
+    }
     await log.close()
   }
-  const writer = await Log.open(directory, { key, createIfMissing: false })
-  t.teardown(() => writer.close(), { order: 1 })
-  t.is(writer.length, writtenBy.length)
-  const reader = await openReader(t, writer)
-  await join(t, writer, reader, { transport: 'tcp' })
-  await reader.update()
-  await reader.download().done()
-  let wrong = 0
-  for (let i = 0; i < writtenBy.length; i++) {
-    if (!sameBytes(await reader.get(i), killBlock(i, writtenBy[i]!))) wrong++
+  t.pass(`${figures.kills} kills`)
+  tellFigures(t, 'T-KILL', figures)
+})
+
+test('SIGKILL at the k-th write, before it and amid its bytes', {
+  timeout: 36_000_000
+}, async (t) => {
+  const figures = { kills: 0, writes: 0 }
+  const shares = LONG ? [0, 0.5, 0.97, 1] : [0.5]
+  for (const level of LONG ? ['power', 'process'] : ['power']) {
+    const args = (directory: string, k: number, share: number): (string | number)[] => [
+      directory,
+      level,
+      2,
+      7,
+      k,
+      share
+    ]
+    const { writes } = await live(args(`${await t.tmp()}/log`, -1, 0), null, [])
+    figures.writes = writes ?? 0
+    // In a fast run every k-th write of a few, at another one each time of a fixed order.
+    const step = LONG ? 1 : Math.ceil(figures.writes / 16)
+    for (let k = 0; k < figures.writes; k += step) {
+      for (const share of k % 2 === 0 && !LONG ? [0] : shares) {
+        const directory = `${await t.tmp()}/log`
+        const life = await live(args(directory, k, share), null, [])
+        const how = `write ${k} of ${writes}, ${share} of it done`
+        const log = await Core.open(
+          await LogFiles.open((name) => diskStorage(`${directory}/${name}`, true))
+        )
+        const found = await stateOf(log, life)
+        if (found.content === null) t.fail(`${how}: ${found.what}`)
+        await log.append([new Uint8Array(1)])
+        await log.close()
+        figures.kills++
+      }
+    }
   }
-  t.is(wrong, 0, `${writtenBy.length} blocks at a fresh reader`)
-  t.comment(
-    `${KILLS} kills, ${writtenBy.length} blocks, unacknowledged appends found whole after ${extra}`
-  )
+  t.pass(`${figures.kills} kills`)
+  tellFigures(t, 'T-KILL k-th write', figures)
 })
