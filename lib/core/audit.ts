@@ -57,6 +57,7 @@ async function look(opened: Opened, options: AuditOptions): Promise<Look> {
   const checked: Checked = { files: 5, entries: 0, nodes: 0, pages: 0, blocks: 0 }
   const files = opened.files.view(AUDIT_CACHE_BYTES)
   throwIfAborted(options.signal)
+  if (opened.files.readOnly) await files.refresh()
   addOpening(opened, findings)
   await guarded(findings, 'oplog', () => auditSectors(files.oplog, opened.key, findings))
   const scan = await guarded(findings, 'oplog', () => scanOf(files))
@@ -153,5 +154,6 @@ async function scanOf(files: LogFiles): Promise<OplogScan | null> {
 }
 
 async function lastSeqOf(files: LogFiles): Promise<number> {
+  if (files.readOnly) await files.refresh()
   return (await scanOf(files).catch(() => null))?.position.lastSeq ?? -1
 }

@@ -28,8 +28,11 @@ import {
   type Manifest,
   manifestKey
 } from './manifest.ts'
-import { recover } from './recovery.ts'
+import { type Recovery, recover } from './recovery.ts'
 import { CoreState, type Damage } from './state.ts'
+
+/** How often a log that is written to elsewhere is looked at again. */
+const MAX_LOOKS = 16
 
 export interface CoreOptions {
   /** The log key, 32 bytes. Without it, that of the manifest, of the key pair, or of a new key pair. */
@@ -98,7 +101,7 @@ async function openFound(
   const { files, options, env } = context
   const { key } = scan.identity
   assertKey(options, key)
-  const { state, position, isClean, lost } = await recover(files, scan, onDamage)
+  const { state, position, isClean, lost } = await recoverSteady(context, scan, onDamage)
   const secret = await readSecret(files.secret)
   const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
@@ -117,6 +120,30 @@ async function openFound(
   fence.reached(state.tree.head())
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
   return { ...context, key, keyPair, manifest, state, oplog, fence, isClean }
+}
+
+/**
+ * Files that another process writes to change between two reads, and then look as if something was lost. So that
+ * counts only if nothing moves.
+ */
+async function recoverSteady(
+  { files, damages }: Context,
+  first: OplogScan,
+  onDamage: (damage: Damage) => void
+): Promise<Recovery> {
+  let scan = first
+  for (let looks = 1; ; looks++) {
+    const recovery = await recover(files, scan, onDamage)
+    if (recovery.lost === null || !files.readOnly || looks === MAX_LOOKS) return recovery
+    await files.refresh()
+    const found = await scanOplog(files.oplog, true)
+    if (found.kind !== 'log' || found.scan.position.lastSeq === scan.position.lastSeq) {
+      return recovery
+    }
+    recovery.state.close()
+    damages.length = 0
+    scan = found.scan
+  }
 }
 
 interface Context {

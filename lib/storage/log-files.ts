@@ -90,6 +90,12 @@ export class LogFiles {
     return new LogFiles(files, { directory, readOnly: true, lock: null }, cacheBytes)
   }
 
+  /** For logs that are open elsewhere too: how long the files are by now. @throws StorageError READ_FAILED */
+  async refresh(): Promise<void> {
+    const { oplog, blocks, nodes, presence, secret } = this
+    for (const file of [oplog, blocks, nodes, presence, secret]) await file.refresh()
+  }
+
   /** Keeps a copy of bytes of a file in the directory `damaged`. @throws StorageError */
   async keepAside(name: string, byteOffset: number, byteLength: number): Promise<string | null> {
     if (this.directory === null) return null

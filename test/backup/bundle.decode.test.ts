@@ -37,7 +37,7 @@ function mutated(sound: Uint8Array, random: SeededRandom): Uint8Array {
 }
 
 test('mutated bytes: never another log', { timeout: 600_000 }, async (t) => {
-  const sound = await makeBundle(12)
+  const sound = await makeBundle(6)
   const rounds = seedsFor(20_000, 200_000)
   const tally: Record<string, number> = {}
   for (let seed = 1; seed <= rounds; seed++) {
@@ -45,9 +45,7 @@ test('mutated bytes: never another log', { timeout: 600_000 }, async (t) => {
     const isSame = Buffer.compare(bytes, sound) === 0
     const result = await outcome(bytes)
     tally[result] = (tally[result] ?? 0) + 1
-    // The unused format number of the writer may be anything; the lowest reader decides.
-    const ignores = Buffer.compare(bytes.subarray(8), sound.subarray(8)) === 0
-    if (result === 'accepted' && !isSame && !ignores) t.fail(`seed ${seed} was accepted`)
+    if (result === 'accepted' && !isSame) t.fail(`seed ${seed} was accepted`)
   }
   tellFigures(t, 'T-FUZZ bundle bytes', { inputs: rounds, ...tally })
   t.is(await outcome(sound), 'accepted')
