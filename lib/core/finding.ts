@@ -64,6 +64,11 @@ export class Findings {
     if (!this.#byPlace.has(id)) this.#byPlace.set(id, finding)
   }
 
+  /** Whether a record there is known to be damaged: that it is missing, too, says nothing new. */
+  hasDamagedNode(byteOffset: number): boolean {
+    return this.#byPlace.has(`node nodes ${byteOffset} null`)
+  }
+
   get list(): Finding[] {
     return [...this.#byPlace.values()]
   }

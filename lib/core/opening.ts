@@ -112,14 +112,17 @@ async function openFound(
     throw new StorageError('CORRUPT', 'secret holds the key pair of another log')
   }
   const reason = keyPair === null ? null : await behindReason(files, secret, lost !== null)
-  if (secret !== null && keyPair !== null && lost !== null && !context.readOnly) {
-    // Before anything else is written: the next opening finds no trace of what is missing.
-    await writeSecret(files.secret, { ...secret, place: PLACE_DAMAGED })
+  let { readOnly } = context
+  if (secret !== null && keyPair !== null && lost !== null && !readOnly) {
+    // Before anything else is written, or nothing is: the next opening finds no trace of what is missing.
+    await writeSecret(files.secret, { ...secret, place: PLACE_DAMAGED }).catch(() => {
+      readOnly = true
+    })
   }
   const fence = new Fence(reason)
   fence.reached(state.tree.head())
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
-  return { ...context, key, keyPair, manifest, state, oplog, fence, isClean }
+  return { ...context, readOnly, key, keyPair, manifest, state, oplog, fence, isClean }
 }
 
 /**
