@@ -98,3 +98,20 @@ test('a length is believed only when the bytes are there', async (t) => {
   bytes.set([1, 0, 0, 1], 9)
   t.is(await outcome(bytes), 'CORRUPT', '16 MiB and one')
 })
+
+test('an end that does not fit what came before', async (t) => {
+  const sound = await makeBundle(3)
+  for (const isCounted of [false, true]) {
+    const writer = new RecordWriter()
+    const parts = [writer.preamble()]
+    let count = 0
+    for await (const { type, body } of readRecords(inPieces(sound))) {
+      parts.push(writer.record(type, body))
+      count++
+    }
+    const end = new Uint8Array(40)
+    end[0] = isCounted ? count : 0
+    parts.push(writer.record(255, end))
+    t.is(await outcome(Buffer.concat(parts)), 'CORRUPT')
+  }
+})

@@ -10,8 +10,11 @@ import { LogwoodError, StorageError } from '../../lib/errors.ts'
 import { depthOf, endOf, rootsOf } from '../../lib/merkle/flat-tree.ts'
 import { emptyRequest } from '../../lib/merkle/proof.ts'
 import type { TreeHead } from '../../lib/merkle/tree.ts'
+import { checksum } from '../../lib/storage/checksum.ts'
+import { NODE_BYTES } from '../../lib/storage/constants.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
 import { emptyBytes, equalBytes, toHex } from '../../lib/util/bytes.ts'
+import { writeUint64 } from '../../lib/util/codec.ts'
 import { seedsFor, tellFigures } from '../helpers/long.ts'
 import { type SeededRandom, seededRandom } from '../helpers/random.ts'
 import { type Images, RecordedDisk } from '../helpers/recorded-disk.ts'
@@ -343,6 +346,28 @@ test('each bit of an inner node that nobody reads is seen by the audit', async (
     tried++
   }
   t.ok(tried > 8)
+})
+
+test('a sound record of another hash is seen by the audit, and repaired', async (t) => {
+  const log = await record(true, 9)
+  const peer = await copyOf(log.images, log.key)
+  for (const nodeIndex of [3, 9, 0, 15]) {
+    const damaged = copyImages(log.images)
+    const at = nodeIndex * NODE_BYTES
+    const node = damaged.get('nodes')!.subarray(at, at + NODE_BYTES)
+    node[20]! ^= 1
+    const position = new Uint8Array(8)
+    writeUint64(position, 0, nodeIndex)
+    const crc = checksum(node.subarray(0, 40), checksum(position))
+    new DataView(node.buffer, node.byteOffset).setUint32(40, crc, true)
+    const found = await audited(copyImages(damaged))
+    t.ok(
+      found?.some((each) => each.startsWith('parent-hash nodes')),
+      `node ${nodeIndex}: ${found?.join(', ')}`
+    )
+    t.is(await healed(damaged, { ...log, foreign: log.older, peer }), 'repair')
+  }
+  await peer.close()
 })
 
 test('an error at the k-th operation', { timeout: 60_000 }, async (t) => {
