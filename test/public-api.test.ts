@@ -17,10 +17,13 @@ const VALUES = [
   'StateError',
   'StorageError',
   'UnavailableError',
+  'createBundle',
   'createKeyPair',
   'discoveryKeyOf',
   'keyFromText',
-  'keyToText'
+  'keyToText',
+  'restoreBundle',
+  'verifyBundle'
 ]
 
 const TYPES = [
@@ -29,6 +32,8 @@ const TYPES = [
   'AuditReport',
   'BlockStream',
   'BlockStreamOptions',
+  'BundleOptions',
+  'BundleSource',
   'Codec',
   'CodecState',
   'ConnectOptions',
@@ -48,6 +53,7 @@ const TYPES = [
   'LogOptions',
   'Manifest',
   'Node',
+  'PassphraseCost',
   'PeerInfo',
   'Proof',
   'ProofRequest',
@@ -55,6 +61,8 @@ const TYPES = [
   'RawDuplex',
   'RepairOptions',
   'RepairReport',
+  'RestoreOptions',
+  'RestoredLog',
   'SalvageReport',
   'SessionOptions',
   'StorageFactory',

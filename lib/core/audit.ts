@@ -31,6 +31,8 @@ export interface Checked {
 
 export interface AuditReport {
   readonly findings: Finding[]
+  /** How many more there are than are listed. */
+  readonly omitted: number
   readonly checked: Readonly<Checked>
 }
 
@@ -47,7 +49,7 @@ export async function audit(opened: Opened, options: AuditOptions = {}): Promise
     const findings = next.findings.filter((finding) => ids.has(idOf(finding)))
     last = { ...next, findings }
   }
-  return { findings: last.findings, checked: last.checked }
+  return last
 }
 
 type Look = AuditReport & { readonly seq: number }
@@ -69,7 +71,12 @@ async function look(opened: Opened, options: AuditOptions): Promise<Look> {
   }
   await guarded(findings, 'secret', () => auditSecret(opened, files, findings))
   await auditDirectory(opened, findings)
-  return { findings: findings.list, checked, seq: scan?.position.lastSeq ?? 0 }
+  return {
+    findings: findings.list,
+    omitted: findings.omitted,
+    checked,
+    seq: scan?.position.lastSeq ?? 0
+  }
 }
 
 async function auditState(

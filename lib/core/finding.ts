@@ -48,8 +48,13 @@ export const REMEDY = {
   look: 'move it elsewhere if it does not belong there'
 } as const
 
+/** Where more is wrong than this, the rest is only counted. */
+const MAX_FINDINGS = 10_000
+
 export class Findings {
   readonly #byPlace: Map<string, Finding> = new Map()
+  /** How many there are beyond those in the list. */
+  omitted = 0
 
   add(
     kind: FindingKind,
@@ -61,7 +66,9 @@ export class Findings {
     const { file, byteOffset = 0, byteLength = 0, index = null } = place
     const finding = { kind, severity, file, byteOffset, byteLength, index, message, remedy }
     const id = idOf(finding)
-    if (!this.#byPlace.has(id)) this.#byPlace.set(id, finding)
+    if (this.#byPlace.has(id)) return
+    if (this.#byPlace.size < MAX_FINDINGS) this.#byPlace.set(id, finding)
+    else this.omitted++
   }
 
   /** Whether a record there is known to be damaged: that it is missing, too, says nothing new. */

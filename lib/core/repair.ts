@@ -40,6 +40,8 @@ export interface RepairParts {
 }
 
 const AUDIT: AuditOptions = { deep: true }
+/** Places that are no further apart are kept aside together. */
+const ASIDE_GAP_BYTES = 4096
 /** Nodes of one change: far from what a half can hold. */
 const NODES_PER_CHANGE = 256
 
@@ -65,11 +67,24 @@ export async function repair(
   return { repaired: findings.filter((each) => !ids.has(idOf(each))), left, lost, aside }
 }
 
+/** Damaged places next to each other go into one file. */
 async function keepAll(files: LogFiles, findings: readonly Finding[]): Promise<string[]> {
+  const places = findings
+    .filter(({ byteOffset, byteLength }) => byteLength > 0 && byteOffset >= 0)
+    .map(({ file, byteOffset, byteLength }) => ({
+      file,
+      start: byteOffset,
+      end: byteOffset + byteLength
+    }))
+    .sort((a, b) => (a.file === b.file ? a.start - b.start : a.file < b.file ? -1 : 1))
   const names: string[] = []
-  for (const { file, byteOffset, byteLength } of findings) {
-    if (byteLength === 0 || byteOffset < 0) continue
-    const name = await files.keepAside(file, byteOffset, byteLength)
+  for (let i = 0; i < places.length; ) {
+    const { file, start } = places[i]!
+    let { end } = places[i]!
+    for (i++; places[i]?.file === file && places[i]!.start <= end + ASIDE_GAP_BYTES; i++) {
+      end = Math.max(end, places[i]!.end)
+    }
+    const name = await files.keepAside(file, start, end - start)
     if (name !== null) names.push(name)
   }
   return names

@@ -169,8 +169,9 @@ async function sign(core: Core, { signed }: Subject): Promise<void> {
   }
 }
 
-function refused(error: unknown): void {
+function refused(error: unknown): null {
   if (!(error instanceof LogwoodError)) throw error
+  return null
 }
 
 /** Outcome of opening and reading, twice, and of signing. @throws Failure, or what is no error of ours */
@@ -326,6 +327,54 @@ test('rot, two damages at once', { timeout: 1_800_000 }, async (t) => {
     await subject.peer.close()
   }
   tellFigures(t, 'T-ROT two at once', { damages: rounds, ...Object.fromEntries(tally) })
+  t.is(tally.get('FAILED') ?? 0, 0)
+})
+
+test('repair and salvage can be begun again wherever they were cut short', {
+  timeout: 600_000
+}, async (t) => {
+  const subject = await makeSubject(true)
+  const cases = [
+    ['64 random bytes', 'nodes'],
+    ['flip at head', 'blocks'],
+    ['older', 'oplog'],
+    ['nothing', 'oplog'],
+    ['zeroed page', 'presence'],
+    ['of another log', 'nodes']
+  ] as const
+  const tally = new Map<string, number>()
+  let cuts = 0
+  for (const [kind, file] of cases) {
+    const damaged = copyImages(subject.images)
+    damage(damaged, file, kind, seededRandom(17), subject)
+    const disk = new RecordedDisk(damaged)
+    await open(disk, subject.key)
+      .catch(async () => {
+        await salvage(await LogFiles.open(disk.factory), { key: subject.key, limits: LIMITS })
+        return open(disk, subject.key)
+      })
+      .then(async (core) => {
+        await core.repair()
+        await core.close()
+      })
+    const step = Math.max(1, Math.floor(disk.trace.length / seedsFor(12, 200)))
+    for (let cut = 0; cut <= disk.trace.length; cut += step) {
+      const torn = cut % 2 === 0 ? 0 : 13
+      const images = disk.killedAt(cut, torn)
+      await attempt(t, `${kind}, ${file}, cut ${cut}`, tally, () => healed(images, subject))
+      const core = await open(disk.killedAt(cut, torn), subject.key).catch(refused)
+      if (core !== null) {
+        await attempt(t, `${kind}, ${file}, cut ${cut}, signing`, tally, async () => {
+          await sign(core, subject)
+          return 'signed nothing twice'
+        })
+        await core.close()
+      }
+      cuts++
+    }
+  }
+  await subject.peer.close()
+  tellFigures(t, 'T-ROT repair cut short', { cuts, ...Object.fromEntries(tally) })
   t.is(tally.get('FAILED') ?? 0, 0)
 })
 

@@ -236,6 +236,14 @@ test('rights: made narrow whatever the umask, never through a link; wide ones ar
   t.is((await readFile(target)).byteLength, 0)
 })
 
+test('a lock that names another process is told', async (t) => {
+  const directory = await make(t)
+  const log = await Log.open(directory)
+  await writeFile(join(directory, 'lock'), '{"pid":1,"host":"elsewhere"}')
+  t.alike(kinds((await log.audit()).findings), ['lock'])
+  await log.close()
+})
+
 test('objects do not show secrets', async (t) => {
   const directory = await make(t)
   const secret = (await readFile(join(directory, 'secret'))).subarray(40, 72)
