@@ -37,23 +37,22 @@ const kinds = (findings: readonly { kind: string; severity: string }[]): string[
 test('an audit beside a writer finds nothing, and changes nothing', async (t) => {
   const directory = join(await t.tmp(), 'log')
   const log = await Log.open(directory)
-  let isDone = false
+  let audits = 0
   const writing = (async () => {
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; audits < 24; i++) {
       await log.append(
-        Array.from({ length: 20 }, () => random.bytes(200)),
+        Array.from({ length: 20 }, () => new Uint8Array(200).fill(i)),
         { durability: 'process' }
       )
-      if (i % 60 === 59) await log.truncate(log.length - 50)
-      if (i % 40 === 39) await log.clear(i, i + 10)
+      if (i % 30 === 29) await log.truncate(Math.min(log.length - 50, 3000))
+      if (i % 20 === 19) await log.clear(i, i + 10)
     }
-    isDone = true
   })()
-  let audits = 0
-  while (!isDone) {
+  while (audits < 24) {
     const other = await Log.open(directory, { readOnly: true }).catch(
       (error: LogwoodError) => error
     )
+    if (!(other instanceof Log)) t.comment(`open elsewhere: ${other.code} ${other.message}`)
     for (const each of other instanceof Log ? [log, other] : [log]) {
       const { findings } = await each.audit({ deep: audits % 4 === 0 })
       t.alike(findings, [], `audit ${audits} of length ${each.length}`)
@@ -62,9 +61,8 @@ test('an audit beside a writer finds nothing, and changes nothing', async (t) =>
     if (other instanceof Log) await other.close()
   }
   await writing
-  t.ok(audits > 1, `${audits} audits`)
   const { checked } = await log.audit({ deep: true })
-  t.ok(checked.nodes > 5000 && checked.blocks > 5000 && checked.pages > 0)
+  t.ok(checked.nodes > 1000 && checked.blocks > 500 && checked.pages > 0)
   const controller = new AbortController()
   controller.abort()
   await t.exception(log.audit({ signal: controller.signal }), /abort/)
