@@ -52,7 +52,8 @@ export const REMEDY = {
 const MAX_FINDINGS = 10_000
 
 export class Findings {
-  readonly #byPlace: Map<string, Finding> = new Map()
+  readonly #byId: Map<string, Finding> = new Map()
+  readonly #damagedNodes: Set<number> = new Set()
   /** How many there are beyond those in the list. */
   omitted = 0
 
@@ -66,22 +67,23 @@ export class Findings {
     const { file, byteOffset = 0, byteLength = 0, index = null } = place
     const finding = { kind, severity, file, byteOffset, byteLength, index, message, remedy }
     const id = idOf(finding)
-    if (this.#byPlace.has(id)) return
-    if (this.#byPlace.size < MAX_FINDINGS) this.#byPlace.set(id, finding)
+    if (this.#byId.has(id)) return
+    if (kind === 'node') this.#damagedNodes.add(byteOffset)
+    if (this.#byId.size < MAX_FINDINGS) this.#byId.set(id, finding)
     else this.omitted++
   }
 
   /** Whether a record there is known to be damaged: that it is missing, too, says nothing new. */
   hasDamagedNode(byteOffset: number): boolean {
-    return this.#byPlace.has(`node nodes ${byteOffset} null`)
+    return this.#damagedNodes.has(byteOffset)
   }
 
   get list(): Finding[] {
-    return [...this.#byPlace.values()]
+    return [...this.#byId.values()]
   }
 }
 
 /** The same thing found again has the same one. */
-export function idOf({ kind, file, byteOffset, index }: Finding): string {
-  return `${kind} ${file} ${byteOffset} ${index}`
+export function idOf({ kind, file, byteOffset, index, message }: Finding): string {
+  return `${kind} ${file} ${byteOffset} ${index} ${message}`
 }

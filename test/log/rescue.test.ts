@@ -143,6 +143,37 @@ test('salvage: the oplog is gone; the log is behind until its owner says so', as
   t.alike((await Log.salvage(directory)).moved, [], 'salvage of what opens does nothing')
 })
 
+test('salvage: once a peer shows the head, repair takes back what was kept', async (t) => {
+  const directory = await make(t)
+  const sound = await Log.open(directory)
+  const peer = await Log.open(null, { key: sound.key })
+  connect(sound, peer)
+  await peer.update()
+  await peer.download().done()
+  await sound.close()
+  await writeFile(join(directory, 'oplog'), '')
+  await flip(join(directory, 'blocks'), 10)
+  await Log.salvage(directory)
+  const log = await Log.open(directory)
+  const came: number[] = []
+  log.on('download', ({ index }) => came.push(index))
+  connect(log, peer)
+  await log.update()
+  t.is(log.length, BLOCKS.length)
+  t.is(log.has(1), false)
+  await log.repair()
+  t.alike(came, [], 'without fetching anything')
+  t.absent(log.has(0), 'block 0 is damaged')
+  t.ok(log.has(1, BLOCKS.length))
+  for (const [index, block] of BLOCKS.entries()) {
+    if (!equalBytes(await log.get(index), block)) t.fail(`block ${index}`)
+  }
+  t.alike(came, [0])
+  t.alike(kinds((await log.audit({ deep: true })).findings), ['behind'])
+  await log.close()
+  await peer.close()
+})
+
 test('salvage: without any trace of the key it has to be given', async (t) => {
   const directory = await make(t)
   const sound = await Log.open(directory)
