@@ -136,17 +136,30 @@ async function recoverSteady(
 ): Promise<Recovery> {
   let scan = first
   for (let looks = 1; ; looks++) {
-    const recovery = await recover(files, scan, onDamage)
-    if (recovery.lost === null || !files.readOnly || looks === MAX_LOOKS) return recovery
-    await files.refresh()
-    const found = await scanOplog(files.oplog, true)
-    if (found.kind !== 'log' || found.scan.position.lastSeq === scan.position.lastSeq) {
-      return recovery
+    const result = await recover(files, scan, onDamage).catch((error: unknown) => error)
+    const isRecovery = isRecovered(result)
+    if (isRecovery && (result.lost === null || !files.readOnly)) return result
+    const next = files.readOnly && looks < MAX_LOOKS ? await movedOn(files, scan) : null
+    if (next === null) {
+      if (isRecovery) return result
+      throw result
     }
-    recovery.state.close()
+    if (isRecovery) result.state.close()
     damages.length = 0
-    scan = found.scan
+    scan = next
   }
+}
+
+function isRecovered(result: unknown): result is Recovery {
+  return typeof result === 'object' && result !== null && 'state' in result
+}
+
+/** What the oplog says by now; null if that is the same as before. */
+async function movedOn(files: LogFiles, before: OplogScan): Promise<OplogScan | null> {
+  await files.refresh()
+  const found = await scanOplog(files.oplog, true)
+  if (found.kind !== 'log') return null
+  return found.scan.position.lastSeq === before.position.lastSeq ? null : found.scan
 }
 
 interface Context {
