@@ -4,8 +4,10 @@ import { chmod, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { type Assertions, test } from 'brittle'
+import { Core } from '../../lib/core/core.ts'
 import { ArgumentError, type LogwoodError, StateError, StorageError } from '../../lib/errors.ts'
 import { Log } from '../../lib/log/log.ts'
+import { LogFiles } from '../../lib/storage/log-files.ts'
 import { equalBytes } from '../../lib/util/bytes.ts'
 import { seededRandom } from '../helpers/random.ts'
 
@@ -66,6 +68,21 @@ test('an audit beside a writer finds nothing, and changes nothing', async (t) =>
   const controller = new AbortController()
   controller.abort()
   await t.exception(log.audit({ signal: controller.signal }), /abort/)
+  await log.close()
+})
+
+test('files that grew between two looks at them are not damaged', async (t) => {
+  const directory = join(await t.tmp(), 'log')
+  const log = await Log.open(directory)
+  await log.append(BLOCKS[0]!)
+  const files = await LogFiles.open(directory, { readOnly: true })
+  for (let i = 0; i < 300; i++) await log.append(BLOCKS[i % 40]!, { durability: 'process' })
+  await log.flush()
+  const core = await Core.open(files, { readOnly: true })
+  t.is(core.behind, null)
+  t.is(core.length, 301)
+  t.alike((await core.audit({ deep: true })).findings, [])
+  await core.close()
   await log.close()
 })
 
