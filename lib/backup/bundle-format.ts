@@ -3,7 +3,7 @@
 //
 //   magic "LGWB" | format u16 | lowest reader u16 | records | end record, and nothing behind it
 // record: type u8 | body length u32, at most 16 MiB | body | CRC u32 over all before, going on from that of the record
-//   before (of the first: from 0)
+//   before (of the first: from that of the 8 bytes before it)
 //   1 log      32 key | uint fork | uint length | list of nodes | buffer signature | buffer manifest (empty: none)
 //              the nodes are those of an upgrade from 0 to the length; all records up to the next log belong to it
 //   2 block    uint index | list of nodes | the block's bytes; the nodes lead up to one that came before

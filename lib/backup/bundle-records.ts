@@ -43,11 +43,13 @@ class Chain {
 export class RecordWriter {
   readonly #chain: Chain = new Chain()
 
+  /** To be asked for first. */
   preamble(): Uint8Array {
     const bytes = new Uint8Array(PREAMBLE_BYTES)
     bytes.set(BUNDLE_MAGIC)
     viewOf(bytes).setUint16(4, BUNDLE_FORMAT, true)
     viewOf(bytes).setUint16(6, BUNDLE_MIN_READER, true)
+    this.#chain.crc = checksum(bytes)
     return bytes
   }
 
@@ -77,8 +79,10 @@ export async function* readRecords(
   chunks: AsyncIterable<Uint8Array>
 ): AsyncGenerator<RawRecord, void, void> {
   const input = new Input(chunks)
-  checkPreamble(await input.take(PREAMBLE_BYTES))
+  const preamble = await input.take(PREAMBLE_BYTES)
+  checkPreamble(preamble)
   const chain = new Chain()
+  chain.crc = checksum(preamble)
   for (;;) {
     const byteOffset = input.byteOffset
     const head = await input.take(RECORD_HEAD_BYTES)

@@ -52,6 +52,7 @@ async function auditFamily(state: CoreState, parent: number, findings: Findings)
   if (left === null && right === null) return
   if (top === null || left === null || right === null) {
     const missing = top === null ? parent : left === null ? leftIndex : rightIndex
+    if (findings.hasDamagedNode(missing * NODE_BYTES)) return
     findings.add('node-missing', placeOf(missing), `Node ${missing} is missing`, REMEDY.repair)
   } else if (!areChildren(top, left, right)) {
     const what = `Node ${parent} is not the hash of its children`

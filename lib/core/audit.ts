@@ -31,6 +31,8 @@ export interface Checked {
 
 export interface AuditReport {
   readonly findings: Finding[]
+  /** How many more there are than are listed. */
+  readonly omitted: number
   readonly checked: Readonly<Checked>
 }
 
@@ -47,7 +49,9 @@ export async function audit(opened: Opened, options: AuditOptions = {}): Promise
     const findings = next.findings.filter((finding) => ids.has(idOf(finding)))
     last = { ...next, findings }
   }
-  return { findings: last.findings, checked: last.checked }
+  // Of a file that another process makes shorter and longer again, not even that says much.
+  const isOurs = !opened.files.readOnly
+  return { ...last, findings: last.findings.filter(({ kind }) => isOurs || kind !== 'unreadable') }
 }
 
 type Look = AuditReport & { readonly seq: number }
@@ -57,6 +61,7 @@ async function look(opened: Opened, options: AuditOptions): Promise<Look> {
   const checked: Checked = { files: 5, entries: 0, nodes: 0, pages: 0, blocks: 0 }
   const files = opened.files.view(AUDIT_CACHE_BYTES)
   throwIfAborted(options.signal)
+  if (opened.files.readOnly) await files.refresh()
   addOpening(opened, findings)
   await guarded(findings, 'oplog', () => auditSectors(files.oplog, opened.key, findings))
   const scan = await guarded(findings, 'oplog', () => scanOf(files))
@@ -68,7 +73,12 @@ async function look(opened: Opened, options: AuditOptions): Promise<Look> {
   }
   await guarded(findings, 'secret', () => auditSecret(opened, files, findings))
   await auditDirectory(opened, findings)
-  return { findings: findings.list, checked, seq: scan?.position.lastSeq ?? 0 }
+  return {
+    findings: findings.list,
+    omitted: findings.omitted,
+    checked,
+    seq: scan?.position.lastSeq ?? 0
+  }
 }
 
 async function auditState(
@@ -153,5 +163,6 @@ async function scanOf(files: LogFiles): Promise<OplogScan | null> {
 }
 
 async function lastSeqOf(files: LogFiles): Promise<number> {
+  if (files.readOnly) await files.refresh()
   return (await scanOf(files).catch(() => null))?.position.lastSeq ?? -1
 }

@@ -48,8 +48,14 @@ export const REMEDY = {
   look: 'move it elsewhere if it does not belong there'
 } as const
 
+/** Where more is wrong than this, the rest is only counted. */
+const MAX_FINDINGS = 10_000
+
 export class Findings {
-  readonly #byPlace: Map<string, Finding> = new Map()
+  readonly #byId: Map<string, Finding> = new Map()
+  readonly #damagedNodes: Set<number> = new Set()
+  /** How many there are beyond those in the list. */
+  omitted = 0
 
   add(
     kind: FindingKind,
@@ -61,15 +67,23 @@ export class Findings {
     const { file, byteOffset = 0, byteLength = 0, index = null } = place
     const finding = { kind, severity, file, byteOffset, byteLength, index, message, remedy }
     const id = idOf(finding)
-    if (!this.#byPlace.has(id)) this.#byPlace.set(id, finding)
+    if (this.#byId.has(id)) return
+    if (kind === 'node') this.#damagedNodes.add(byteOffset)
+    if (this.#byId.size < MAX_FINDINGS) this.#byId.set(id, finding)
+    else this.omitted++
+  }
+
+  /** Whether a record there is known to be damaged: that it is missing, too, says nothing new. */
+  hasDamagedNode(byteOffset: number): boolean {
+    return this.#damagedNodes.has(byteOffset)
   }
 
   get list(): Finding[] {
-    return [...this.#byPlace.values()]
+    return [...this.#byId.values()]
   }
 }
 
 /** The same thing found again has the same one. */
-export function idOf({ kind, file, byteOffset, index }: Finding): string {
-  return `${kind} ${file} ${byteOffset} ${index}`
+export function idOf({ kind, file, byteOffset, index, message }: Finding): string {
+  return `${kind} ${file} ${byteOffset} ${index} ${message}`
 }

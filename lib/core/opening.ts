@@ -30,9 +30,12 @@ import {
   type Manifest,
   manifestKey
 } from './manifest.ts'
-import { nothingReplayed, type Replayed, recover } from './recovery.ts'
+import { nothingReplayed, type Recovery, type Replayed, recover } from './recovery.ts'
 import type { BehindReason } from './standing.ts'
 import { CoreState, type Damage } from './state.ts'
+
+/** How often a log that is written to elsewhere is looked at again. */
+const MAX_LOOKS = 16
 
 export interface CoreOptions {
   /** The log key, 32 bytes. Without it, that of the manifest, of the key pair, or of a new key pair. */
@@ -104,7 +107,8 @@ async function openFound(
   const { files, options, env } = context
   const { key } = scan.identity
   assertKey(options, key)
-  const { state, position, isClean, synced, replayed } = await recover(files, scan, onDamage)
+  const recovery = await recoverSteady(context, scan, onDamage)
+  const { state, position, isClean, lost, synced, replayed } = recovery
   const secret = await readSecret(files.secret)
   const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
@@ -114,12 +118,58 @@ async function openFound(
   if (secret !== null && manifest !== null && usableKeyPair(secret, manifest, key) === null) {
     throw new StorageError('CORRUPT', 'secret holds the key pair of another log')
   }
+  let { readOnly } = context
+  if (secret !== null && keyPair !== null && lost !== null && !readOnly) {
+    // Before anything else is written, or nothing is: a crash on the way to the header that remembers the loss may
+    // leave no trace of what is missing.
+    await writeSecret(files.secret, { ...secret, place: PLACE_DAMAGED }).catch(() => {
+      readOnly = true
+    })
+  }
   const fence = new Fence(keyPair === null ? null : await behindReason(files, secret, state))
   fence.reached(state.tree.head())
   const { conflict } = state.standing
   if (conflict !== null) fence.freeze(decodeConflict(conflict).fork)
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
-  return { ...context, key, keyPair, manifest, state, oplog, fence, isClean, synced, replayed }
+  const opened = { ...context, readOnly, key, keyPair, manifest, state, oplog, fence }
+  return { ...opened, isClean, synced, replayed }
+}
+
+/**
+ * Files that another process writes to change between two reads, and then look as if something was lost. So that
+ * counts only if nothing moves.
+ */
+async function recoverSteady(
+  { files, damages }: Context,
+  first: OplogScan,
+  onDamage: (damage: Damage) => void
+): Promise<Recovery> {
+  let scan = first
+  for (let looks = 1; ; looks++) {
+    const result = await recover(files, scan, onDamage).catch((error: unknown) => error)
+    const isRecovery = isRecovered(result)
+    if (isRecovery && (result.lost === null || !files.readOnly)) return result
+    const next = files.readOnly && looks < MAX_LOOKS ? await movedOn(files, scan) : null
+    if (next === null) {
+      if (isRecovery) return result
+      throw result
+    }
+    if (isRecovery) result.state.close()
+    damages.length = 0
+    scan = next
+  }
+}
+
+function isRecovered(result: unknown): result is Recovery {
+  return typeof result === 'object' && result !== null && 'state' in result
+}
+
+/** What the oplog says by now; null if that is the same as before. */
+async function movedOn(files: LogFiles, before: OplogScan): Promise<OplogScan | null> {
+  await files.refresh()
+  const found = await scanOplog(files.oplog, true)
+  if (found.kind !== 'log') return null
+  return found.scan.position.lastSeq === before.position.lastSeq ? null : found.scan
 }
 
 interface Context {

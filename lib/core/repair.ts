@@ -3,11 +3,14 @@
 // shorter, no key changed, no head signed. Changes go through the committer; a node that nothing vouches for is
 // dropped with the next checkpoint. Cut short anywhere, it can be begun again. Design: reliability.md section 7.
 import { StateError } from '../errors.ts'
-import { endOf, startOf } from '../merkle/flat-tree.ts'
+import { endOf, isLeaf, startOf } from '../merkle/flat-tree.ts'
 import { leafNode, type Node } from '../merkle/node.ts'
 import { PRESENCE_PAGE_BITS, PRESENCE_PAGE_BYTES } from '../storage/constants.ts'
+import type { File } from '../storage/file.ts'
 import type { LogFiles } from '../storage/log-files.ts'
+import { NodeFile } from '../storage/node-file.ts'
 import { rewriteIdentity } from '../storage/oplog.ts'
+import { PageCache } from '../storage/page-cache.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { type AuditOptions, audit } from './audit.ts'
 import { emptyChange } from './change.ts'
@@ -15,7 +18,7 @@ import type { Committer } from './committer.ts'
 import { type Finding, idOf } from './finding.ts'
 import type { Opened } from './opening.ts'
 import { rebuildChildren } from './rebuild.ts'
-import { dropBelow, walkTree } from './tree-walk.ts'
+import { dropBelow, storedChildren, walkTree } from './tree-walk.ts'
 
 export interface RepairOptions {
   /** Those of an audit; without them, one is made, which hashes all blocks. */
@@ -40,6 +43,9 @@ export interface RepairParts {
 }
 
 const AUDIT: AuditOptions = { deep: true }
+/** Places that are no further apart are kept aside together. */
+const ASIDE_GAP_BYTES = 4096
+const KEPT_CACHE_BYTES = 4 * 1024 * 1024
 /** Nodes of one change: far from what a half can hold. */
 const NODES_PER_CHANGE = 256
 
@@ -55,21 +61,50 @@ export async function repair(
   await committer.flush()
   const findings = options.findings ?? (await audit(opened, auditOptions)).findings
   const damages = findings.filter(({ severity }) => severity === 'damage')
-  if (damages.length === 0) return { repaired: [], left: [...findings], lost: [], aside: [] }
+  const kept = await opened.files.asideNodes()
+  if (damages.length === 0 && kept === null) {
+    return { repaired: [], left: [...findings], lost: [], aside: [] }
+  }
   const aside = await keepAll(opened.files, damages)
   await repairSectors(opened, damages)
-  const lost = await new TreeRepair(parts, damages, signal).run()
+  const lost = await withNodes(kept, (nodes) => new TreeRepair(parts, damages, nodes, signal).run())
   await committer.settle(true)
   const left = (await audit(opened, auditOptions)).findings
   const ids = new Set(left.map(idOf))
   return { repaired: findings.filter((each) => !ids.has(idOf(each))), left, lost, aside }
 }
 
+/** With the nodes that a salvage moved aside: where the head proves them again, they are as good as before. */
+async function withNodes<T>(
+  file: File | null,
+  work: (nodes: NodeFile | null) => Promise<T>
+): Promise<T> {
+  if (file === null) return work(null)
+  try {
+    return await work(new NodeFile(file, new PageCache(KEPT_CACHE_BYTES), () => {}))
+  } finally {
+    await file.close()
+  }
+}
+
+/** Damaged places next to each other go into one file. */
 async function keepAll(files: LogFiles, findings: readonly Finding[]): Promise<string[]> {
+  const places = findings
+    .filter(({ byteOffset, byteLength }) => byteLength > 0 && byteOffset >= 0)
+    .map(({ file, byteOffset, byteLength }) => ({
+      file,
+      start: byteOffset,
+      end: byteOffset + byteLength
+    }))
+    .sort((a, b) => (a.file === b.file ? a.start - b.start : a.file < b.file ? -1 : 1))
   const names: string[] = []
-  for (const { file, byteOffset, byteLength } of findings) {
-    if (byteLength === 0 || byteOffset < 0) continue
-    const name = await files.keepAside(file, byteOffset, byteLength)
+  for (let i = 0; i < places.length; ) {
+    const { file, start } = places[i]!
+    let { end } = places[i]!
+    for (i++; places[i]?.file === file && places[i]!.start <= end + ASIDE_GAP_BYTES; i++) {
+      end = Math.max(end, places[i]!.end)
+    }
+    const name = await files.keepAside(file, start, end - start)
     if (name !== null) names.push(name)
   }
   return names
@@ -91,13 +126,23 @@ class TreeRepair {
   readonly #signal: AbortSignal | undefined
   /** Numbers of the presence pages that say nothing reliable. */
   readonly #pages: ReadonlySet<number>
+  /** What a salvage kept. */
+  readonly #kept: NodeFile | null
+  /** Leaves that came from there, and are looked at next. */
+  readonly #adopted: Set<number> = new Set()
   #nodes: Node[] = []
   /** Blocks that are proven and held, or not, and are said otherwise. */
   #present: { start: number; length: number; present: boolean } | null = null
   readonly #lost: { start: number; end: number }[] = []
 
-  constructor(parts: RepairParts, findings: readonly Finding[], signal: AbortSignal | undefined) {
+  constructor(
+    parts: RepairParts,
+    findings: readonly Finding[],
+    kept: NodeFile | null,
+    signal: AbortSignal | undefined
+  ) {
     this.#parts = parts
+    this.#kept = kept
     const pages = findings.filter(({ file }) => file === 'presence')
     this.#pages = new Set(pages.map((each) => Math.floor(each.byteOffset / PRESENCE_PAGE_BYTES)))
     this.#signal = signal
@@ -118,7 +163,7 @@ class TreeRepair {
       signal: this.#signal,
       leaf: (leaf, byteOffset) => this.#leaf(leaf, byteOffset),
       rebuild: async (node, byteOffset) => {
-        const made = await rebuildChildren(state, node, byteOffset)
+        const made = (await this.#adopt(node)) ?? (await rebuildChildren(state, node, byteOffset))
         if (made !== null) this.#nodes.push(...made)
         if (this.#nodes.length >= NODES_PER_CHANGE) await this.#commitNodes()
         return made
@@ -130,13 +175,20 @@ class TreeRepair {
     return this.#lost
   }
 
+  async #adopt(node: Node): Promise<readonly [Node, Node] | null> {
+    const children = this.#kept === null ? null : await storedChildren(node, this.#kept)
+    for (const { nodeIndex } of children ?? []) if (isLeaf(nodeIndex)) this.#adopted.add(nodeIndex)
+    return children
+  }
+
   async #leaf(leaf: Node, byteOffset: number): Promise<void> {
     const { opened } = this.#parts
     const { state } = opened
     const index = startOf(leaf.nodeIndex)
     const isHeld = state.holds(index)
     // What was cleared stays cleared, though its bytes may still be there.
-    const mayBeHeld = isHeld || this.#pages.has(Math.floor(index / PRESENCE_PAGE_BITS))
+    const isAdopted = this.#adopted.delete(leaf.nodeIndex)
+    const mayBeHeld = isHeld || isAdopted || this.#pages.has(Math.floor(index / PRESENCE_PAGE_BITS))
     const present = mayBeHeld && (await isSound(opened, leaf, byteOffset))
     if (isHeld && !present) this.#noteLost(index, index + 1)
     if (isHeld !== present || state.presence.has(index) !== present)

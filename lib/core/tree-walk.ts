@@ -56,7 +56,8 @@ async function walkBelow(
   }
 }
 
-async function storedChildren(
+/** Both, if the node is their hash. */
+export async function storedChildren(
   node: Node,
   nodes: Pick<NodeSource, 'getNodes'>
 ): Promise<readonly [Node, Node] | null> {

@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
-import type { File } from './file.ts'
+import { diskStorage, File } from './file.ts'
 
 /** Read and written in pieces of this many bytes. */
 const PIECE_BYTES = 1024 * 1024
@@ -48,6 +48,17 @@ export async function moveAside(directory: string, names: readonly string[]): Pr
     })
   }
   return moved
+}
+
+/** The last copy of a whole file that was kept, to be read; null: there is none. The caller closes it. */
+export async function openAside(directory: string, name: string): Promise<File | null> {
+  const path = join(directory, 'damaged')
+  const names = await readdir(path).catch(() => [])
+  const copies = names.filter((each) => each === `${name}-0` || each.startsWith(`${name}-0.`))
+  const last = copies
+    .sort((a, b) => Number(a.split('.')[1] ?? 0) - Number(b.split('.')[1] ?? 0))
+    .at(-1)
+  return last === undefined ? null : File.open(name, diskStorage(join(path, last), false))
 }
 
 async function freeName(directory: string, wanted: string): Promise<string> {

@@ -57,13 +57,18 @@ export class File {
   static async open(name: string, storage: RandomAccess): Promise<File> {
     const file = new File(name, storage)
     await file.#attempt('READ_FAILED', 'open', 0, (done) => storage.open(done))
-    await file.#attempt('READ_FAILED', 'stat', 0, (done) =>
-      storage.stat((error, stat) => {
-        file.#byteLength = stat?.size ?? 0
+    await file.refresh()
+    return file
+  }
+
+  /** Takes the length from the disk again: somebody else may write. @throws StorageError READ_FAILED */
+  async refresh(): Promise<void> {
+    await this.#attempt('READ_FAILED', 'stat', 0, (done) =>
+      this.#storage.stat((error, stat) => {
+        this.#byteLength = stat?.size ?? 0
         done(error)
       })
     )
-    return file
   }
 
   /** Up to the last byte written by us, or found at opening. */

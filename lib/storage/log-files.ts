@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
 import { LogwoodError, StorageError } from '../errors.ts'
 import { CACHE_BYTES } from './constants.ts'
-import { keepAside } from './damaged-directory.ts'
+import { keepAside, openAside } from './damaged-directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
 import { type DirectorySurvey, surveyDirectory } from './directory-survey.ts'
 import { diskStorage, File, type RandomAccess, type StorageFactory } from './file.ts'
@@ -92,6 +92,12 @@ export class LogFiles {
     return new LogFiles(files, { directory, readOnly: true, lock: null }, cacheBytes)
   }
 
+  /** For logs that are open elsewhere too: how long the files are by now. @throws StorageError READ_FAILED */
+  async refresh(): Promise<void> {
+    const { oplog, blocks, nodes, presence, secret } = this
+    for (const file of [oplog, blocks, nodes, presence, secret]) await file.refresh()
+  }
+
   /** Keeps a copy of bytes of a file in the directory `damaged`. @throws StorageError */
   async keepAside(name: string, byteOffset: number, byteLength: number): Promise<string | null> {
     if (this.directory === null) return null
@@ -99,6 +105,11 @@ export class LogFiles {
       (each) => each.name === name
     )
     return file === undefined ? null : keepAside(this.directory, file, byteOffset, byteLength)
+  }
+
+  /** The nodes that a salvage kept aside; null: none. The caller closes the file. @throws StorageError READ_FAILED */
+  async asideNodes(): Promise<File | null> {
+    return this.directory === null ? null : openAside(this.directory, 'nodes')
   }
 
   /** Rights, lock and other files of the directory; null for other storages. */

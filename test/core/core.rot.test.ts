@@ -1,7 +1,7 @@
 // T-ROT: any damage to any file of a closed or killed log. Every block is right, or there is an error, or it is known
 // to be absent; a log that lost acknowledged entries says so and signs nothing beside what it signed before, also when
 // it is opened twice or told to go on; the audit sees what did harm; repair, with salvage where the log does not open,
-// and a sound peer make every block right again. And T-IO in small: any operation failing.
+// and a sound peer make every block right again.
 import { type Assertions, test } from 'brittle'
 import { Core } from '../../lib/core/core.ts'
 import { salvage } from '../../lib/core/salvage.ts'
@@ -418,60 +418,3 @@ test('a sound record of another hash is seen by the audit, and repaired', async 
   }
   await peer.close()
 })
-
-test('an error at the k-th operation', { timeout: 60_000 }, async (t) => {
-  for (const kind of ['write', 'sync', 'read'] as const) {
-    for (const forever of [false, true]) {
-      for (let k = 0; k < 60; k++) {
-        const fault = await runWithFault(kind, k, forever)
-        if (fault !== null) t.fail(`${kind} ${k}${forever ? ' and all after' : ''}: ${fault}`)
-      }
-    }
-  }
-  t.pass()
-})
-
-async function runWithFault(
-  kind: 'read' | 'write' | 'sync',
-  k: number,
-  forever: boolean
-): Promise<string | null> {
-  const disk = new RecordedDisk()
-  const random = seededRandom(k)
-  let seen = 0
-  const promised: Uint8Array[] = []
-  let core: Core | null = await Core.open(await LogFiles.open(disk.factory), {
-    keyPair,
-    limits: LIMITS
-  })
-  disk.fault = (operation) => {
-    if (operation !== kind) return null
-    seen++
-    return seen - 1 === k || (forever && seen > k) ? new Error('EIO') : null
-  }
-  for (let i = 0; i < 25; i++) {
-    const block = random.bytes(random.int(500))
-    try {
-      await core.append([block])
-      promised.push(block)
-    } catch (error) {
-      if (!(error instanceof LogwoodError)) return `throws ${error}`
-      if (!forever && kind === 'write') {
-        await core.append([block])
-        promised.push(block)
-      }
-    }
-  }
-  await core.close().catch(() => {})
-  disk.fault = () => null
-  core = await Core.open(await LogFiles.open(disk.factory), { keyPair, limits: LIMITS })
-  if (core.behind !== null) return `opens as ${core.behind}`
-  for (let i = 0; i < promised.length; i++) {
-    const block = await core.read(i)
-    if (block === null || !equalBytes(block, promised[i]!))
-      return `block ${i} of ${promised.length} is not there`
-  }
-  await core.append([new Uint8Array(1)])
-  await core.close()
-  return null
-}
