@@ -21,7 +21,6 @@ import { type Images, RecordedDisk } from '../helpers/recorded-disk.ts'
 import { copyImages, damage, KINDS, type OtherImages, ROT_FILES } from '../helpers/rot.ts'
 
 const LIMITS = { halfBytes: 8192, inlineLimitBytes: 600 }
-const keyPair = createKeyPair(new Uint8Array(32).fill(4))
 
 /** A log, all heads it ever signed, and a copy that a peer holds. */
 interface Subject extends OtherImages {
