@@ -11,6 +11,7 @@ import { logFetch } from './commands/log-fetch.ts'
 import { logFsck } from './commands/log-fsck.ts'
 import { logInfo } from './commands/log-info.ts'
 import { logRestore } from './commands/log-restore.ts'
+import { logResume } from './commands/log-resume.ts'
 import { logServe } from './commands/log-serve.ts'
 import { logVerify } from './commands/log-verify.ts'
 import { failureOf } from './failure.ts'
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   logFsck,
   logBackup,
   logRestore,
+  logResume,
   logServe,
   logFetch
 ]

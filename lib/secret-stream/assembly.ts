@@ -1,6 +1,7 @@
 // The memory of messages that are still arriving, over all connections of the process: near the cap the largest
-// does not read on until there is room again (reliability.md section 16); what is under way comes on top. If all that hold something wait, nothing
-// would ever be freed: then the largest is given up, which only a peer that sends much and finishes nothing reaches.
+// does not read on until there is room again (reliability.md section 16); what is under way comes on top. If all
+// that hold something wait, nothing would ever be freed: then the largest is given up, which only a peer that sends
+// much and finishes nothing reaches.
 import { MAX_ASSEMBLY_BYTES } from './constants.ts'
 
 /** From this part of the cap on: what sockets have read ahead of us is not seen here, and comes on top. */

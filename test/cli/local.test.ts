@@ -107,6 +107,8 @@ test('info', async (t) => {
       held: 2,
       contiguousLength: 2,
       fork: 0,
+      behind: null,
+      frozen: false,
       treeHash: ''
     }
   )

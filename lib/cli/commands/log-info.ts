@@ -15,7 +15,8 @@ It changes nothing and takes no lock, so it works beside "serve".`,
 
 async function info({ args, output }: Context): Promise<number> {
   await using log = await Log.open(args.directory(), { readOnly: true })
-  const { length, byteLength, fork, contiguousLength } = log.info()
+  const { length, byteLength, fork, contiguousLength, frozen } = log.info()
+  const { behind } = log
   let held = contiguousLength
   for (let index = contiguousLength; index < length; index++) if (log.has(index)) held++
   const key = keyToText(log.key)
@@ -27,6 +28,8 @@ async function info({ args, output }: Context): Promise<number> {
     `length         ${length} blocks, ${byteLength} bytes`,
     `here           ${held} blocks, the first ${contiguousLength} without a gap`,
     `fork           ${fork}`,
+    ...(behind === null ? [] : [`behind         ${behind}: nothing may be appended yet`]),
+    ...(frozen ? ['frozen         its key signed two histories'] : []),
     `tree hash      ${treeHash}`
   ]
   await output.result(lines.join('\n'), {
@@ -37,6 +40,8 @@ async function info({ args, output }: Context): Promise<number> {
     held,
     contiguousLength,
     fork,
+    behind,
+    frozen,
     treeHash
   })
   return EXIT_OK
