@@ -1,6 +1,7 @@
 // salvage: makes a log that does not open openable again, with the same key. What cannot be read goes to `damaged`;
 // the new oplog knows no head, so nothing of the old nodes is believed until a peer shows a head again; then repair
-// takes back what that head proves. The key comes from an identity sector that is left, else from the caller, else from the key pair. A log with its key pair opens
+// takes back what that head proves. The key comes from an identity sector that is left, else from the caller, else
+// from the key pair. A log with its key pair opens
 // `behind`: nothing is signed before it caught up or its owner says so. Design: reliability.md sections 6.4 and 7.
 import { type Env, systemEnv } from '../env.ts'
 import { ArgumentError, StateError, StorageError } from '../errors.ts'
