@@ -82,6 +82,11 @@ export class Fence {
     this.#frozenFork = Math.max(this.#frozenFork, fork)
   }
 
+  /** The other history could not be kept. */
+  thawTo(fork: number): void {
+    this.#frozenFork = fork
+  }
+
   shut(reason: BehindReason): void {
     this.#reason ??= reason
   }

@@ -45,9 +45,17 @@ export class Histories {
     const found = await compareHistories({ key, tree, manifest: manifest(), proveUpTo }, proof)
     if (found === 'same' || found === 'unknown') return found
     if (committer.tip.fork > found.fork || readOnly) return 'unknown'
+    const { frozenFork } = fence
+    // At once: nothing may be signed or taken in beside it, while it is being stored.
     fence.freeze(found.fork)
-    await writer.settle()
-    await standings.change({ conflict: encodeConflict(found) })
+    try {
+      await writer.settle()
+      await standings.change({ conflict: encodeConflict(found) })
+    } catch (error) {
+      // It is found again at the next comparison; until then the log is as it was.
+      fence.thawTo(frozenFork)
+      throw error
+    }
     return 'conflict'
   }
 

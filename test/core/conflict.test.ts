@@ -104,6 +104,55 @@ test('a conflict is kept, freezes the log, and convinces third parties', async (
   await core.close()
 })
 
+test('a conflict that cannot be kept is found again', async (t) => {
+  const disk = new RecordedDisk()
+  const core = await Core.open(await LogFiles.open(disk.factory), { keyPair })
+  const other = await logOf(t, ['a', 'X'])
+  await core.append(['a', 'b'].map(fromUtf8))
+  disk.fault = (kind) => (kind === 'write' ? new Error('ENOSPC') : null)
+  const proof = await upTo(other, 2)
+  t.is(await errorOf(core.judge(proof)), 'StorageError WRITE_FAILED')
+  t.absent(core.frozen)
+  disk.fault = () => null
+  t.is(await core.judge(proof), 'conflict')
+  t.ok(core.frozen)
+  await core.close()
+})
+
+test('a conflict, and what settles it, survive a crash at any write', async (t) => {
+  const disk = new RecordedDisk()
+  const open = async (from: RecordedDisk): Promise<Core> =>
+    Core.open(await LogFiles.open(from.factory), { keyPair })
+  const other = await logOf(t, ['a', 'X'])
+  const core = await open(disk)
+  await core.append(['a', 'b'].map(fromUtf8))
+  const called = disk.trace.length
+  await core.judge(await upTo(other, 2))
+  const kept = disk.trace.length
+  await core.resume({ trust: 'local' })
+  const settled = disk.trace.length
+  await core.close()
+  let disks = 0
+  for (let cut = called; cut <= disk.trace.length; cut++) {
+    for (const images of [
+      disk.killedAt(cut),
+      disk.powerCutAt(cut, () => false),
+      disk.powerCutAt(cut, (i) => i % 2 === 0),
+      disk.powerCutAt(cut, (i, n) => i === n - 1)
+    ]) {
+      disks++
+      const found = await open(new RecordedDisk(images))
+      const how = `cut ${cut} of ${called}, ${kept}, ${settled}`
+      if (cut >= kept && found.conflict === null) t.fail(`${how}: the proof is lost`)
+      if (cut >= settled && found.fork !== 1) t.fail(`${how}: fork ${found.fork}`)
+      if (found.frozen !== (found.conflict !== null && found.fork === 0)) t.fail(`${how}: frozen?`)
+      if (found.conflict !== null) verifyConflict(found.key, found.conflict.proof)
+      await found.close()
+    }
+  }
+  t.ok(disks > 20, `${disks} disks`)
+})
+
 test('what is behind stays so over reopening, until it is resumed', async (t) => {
   const disk = new RecordedDisk()
   const open = async (): Promise<Core> => Core.open(await LogFiles.open(disk.factory), { keyPair })

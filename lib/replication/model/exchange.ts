@@ -92,6 +92,7 @@ export class Exchange {
     this.#lookAgain()
     this.#peers.delete(id)
     for (const asked of this.inflight.removePeer(id)) this.#forget(asked)
+    this.#leaveFork()
     this.#interest.removePeer(id)
   }
 
@@ -258,6 +259,14 @@ export class Exchange {
   /** The one question about a higher fork is not under way any more. */
   #forget(asked: Asked): void {
     if (this.forks.asked === asked) this.forks.asked = null
+  }
+
+  /** Nobody is left on the fork that is being followed: another one may be. */
+  #leaveFork(): void {
+    const { search } = this.forks
+    if (search === null) return
+    for (const { remote } of this.#peers.values()) if (remote.fork === search.fork) return
+    this.forks.search = null
   }
 
   #askFork({ view }: PeerEntry, peer: PeerId, now: number): Asked | null {
