@@ -9,6 +9,7 @@ import { restoreBundle, verifyBundle } from '../../lib/backup/restore.ts'
 import type { LogwoodError } from '../../lib/errors.ts'
 import { Log } from '../../lib/log/log.ts'
 import { equalBytes, toHex } from '../../lib/util/bytes.ts'
+import { join as connect, openLog, openReader, until } from '../helpers/replication.ts'
 import { collect, inPieces, makeBlocks, makeBundle } from './bundles.ts'
 
 const CHEAP = { opsLimit: 1, memLimitBytes: 8192 }
@@ -142,6 +143,40 @@ test('a restored key pair does not sign before it is told to', async (t) => {
   await copy.close()
   const [once] = await restoreBundle(inPieces(bundle), () => target, options)
   t.is(once?.keyPair, 'already here')
+})
+
+test('an old bundle, restored while a peer holds newer blocks, never forks the log', async (t) => {
+  const alive = setInterval(() => {}, 1_000)
+  t.teardown(() => clearInterval(alive))
+  const dir = await t.tmp()
+  const source = join(dir, 'source')
+  const target = join(dir, 'target')
+  const log = await Log.open(source)
+  await log.append(makeBlocks(10, 7))
+  const options = { passphrase: 'correct horse', cost: CHEAP }
+  const bundle = await collect(createBundle([{ log, keyFrom: source }], options))
+  await log.append(makeBlocks(15, 8))
+  const reader = await openReader(t, log)
+  const toWriter = await connect(t, reader, log)
+  await reader.update()
+  await reader.download().done()
+  await toWriter.cut()
+  await log.close()
+
+  await restoreBundle(inPieces(bundle), () => target, options)
+  const restored = await openLog(t, { settleMs: 30 }, target)
+  t.alike([restored.length, restored.behind], [10, 'copied'])
+  await connect(t, restored, reader)
+  await until(restored, 'append', () => restored.length === 25)
+  t.is(await codeOf(restored.append(makeBlocks(1, 9))), 'BEHIND', 'not yet')
+  await until(restored, 'resumed', () => restored.behind === null)
+  await restored.append(makeBlocks(1, 9))
+  t.alike([restored.fork, restored.length], [0, 26])
+  await until(reader, 'append', () => reader.length === 26)
+  t.is(reader.conflict, null)
+  await restored.close()
+  const again = await openLog(t, {}, target)
+  t.is(again.behind, null, 'also after reopening')
 })
 
 test('appends meanwhile do not matter; a cut fails clearly', async (t) => {
