@@ -25,6 +25,7 @@ import {
   list,
   optionalBuffer,
   raw,
+  struct,
   uint
 } from '../util/codec.ts'
 
@@ -97,22 +98,4 @@ export const keyPairRecord: Codec<KeyPairRecord> = struct({
 
 export function encodeBody<T>(codec: Codec<T>, value: T): Uint8Array {
   return encode(codec, value)
-}
-
-/** The fields in their order. */
-function struct<T extends object>(fields: { readonly [K in keyof T]: Codec<T[K]> }): Codec<T> {
-  const names = Object.keys(fields) as (keyof T)[]
-  return {
-    preencode(state, value) {
-      for (const name of names) fields[name].preencode(state, value[name])
-    },
-    encode(state, value) {
-      for (const name of names) fields[name].encode(state, value[name])
-    },
-    decode(state) {
-      const value: Partial<T> = {}
-      for (const name of names) value[name] = fields[name].decode(state)
-      return value as T
-    }
-  }
 }

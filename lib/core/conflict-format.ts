@@ -9,8 +9,17 @@
 import { ProofError } from '../errors.ts'
 import { type Node, nodeCodec } from '../merkle/node.ts'
 import type { Proof } from '../merkle/proof.ts'
-import { emptyBytes, equalBytes } from '../util/bytes.ts'
-import { buffer, type Codec, decode, encode, list, uint } from '../util/codec.ts'
+import { equalBytes } from '../util/bytes.ts'
+import {
+  buffer,
+  type Codec,
+  decode,
+  encode,
+  list,
+  optionalBuffer,
+  struct,
+  uint
+} from '../util/codec.ts'
 import { MAX_CONFLICT_BYTES, MAX_PATCH_NODES } from './limits.ts'
 import { verifyForkProof } from './verifier.ts'
 
@@ -25,69 +34,47 @@ interface Side {
 }
 
 export interface Conflict {
+  readonly version: number
   readonly fork: number
   /** Both histories have that many blocks, and not the same. */
   readonly length: number
   /** Encoded; null: the log's key is the signer's. */
   readonly manifest: Uint8Array | null
-  /** Ours first. */
-  readonly sides: readonly [Side, Side]
+  /** That of the log which kept the proof. */
+  readonly ours: Side
+  readonly theirs: Side
 }
 
-const sideCodec: Codec<Side> = {
-  preencode(state, side) {
-    nodes.preencode(state, side.nodes)
-    nodes.preencode(state, side.additionalNodes)
-    buffer.preencode(state, side.signature)
-  },
-  encode(state, side) {
-    nodes.encode(state, side.nodes)
-    nodes.encode(state, side.additionalNodes)
-    buffer.encode(state, side.signature)
-  },
-  decode(state) {
-    return {
-      nodes: nodes.decode(state),
-      additionalNodes: nodes.decode(state),
-      signature: buffer.decode(state)
+const side: Codec<Side> = struct({ nodes, additionalNodes: nodes, signature: buffer })
+
+const conflictCodec: Codec<Conflict> = struct({
+  version: only(VERSION),
+  fork: uint,
+  length: uint,
+  manifest: optionalBuffer,
+  ours: side,
+  theirs: side
+})
+
+/** One byte that has to be this one. */
+function only(version: number): Codec<number> {
+  return {
+    preencode(state) {
+      state.end++
+    },
+    encode(state) {
+      state.buffer[state.start++] = version
+    },
+    decode(state) {
+      const found = state.start < state.end ? state.buffer[state.start++] : 0
+      if (found === version) return version
+      throw new ProofError('BAD_MESSAGE', `A conflict of version ${found} is not known here`)
     }
   }
 }
 
-const conflictCodec: Codec<Conflict> = {
-  preencode(state, { fork, length, manifest, sides }) {
-    state.end++
-    uint.preencode(state, fork)
-    uint.preencode(state, length)
-    buffer.preencode(state, manifest ?? emptyBytes)
-    for (const side of sides) sideCodec.preencode(state, side)
-  },
-  encode(state, { fork, length, manifest, sides }) {
-    state.buffer[state.start++] = VERSION
-    uint.encode(state, fork)
-    uint.encode(state, length)
-    buffer.encode(state, manifest ?? emptyBytes)
-    for (const side of sides) sideCodec.encode(state, side)
-  },
-  decode(state) {
-    const version = state.start < state.end ? state.buffer[state.start++] : 0
-    if (version !== VERSION) {
-      throw new ProofError('BAD_MESSAGE', `A conflict of version ${version} is not known here`)
-    }
-    const fork = uint.decode(state)
-    const length = uint.decode(state)
-    const manifest = buffer.decode(state)
-    return {
-      fork,
-      length,
-      manifest: manifest.byteLength === 0 ? null : manifest,
-      sides: [sideCodec.decode(state), sideCodec.decode(state)]
-    }
-  }
-}
-
-export function encodeConflict(conflict: Conflict): Uint8Array {
-  return encode(conflictCodec, conflict)
+export function encodeConflict(conflict: Omit<Conflict, 'version'>): Uint8Array {
+  return encode(conflictCodec, { version: VERSION, ...conflict })
 }
 
 /** @throws ProofError BAD_MESSAGE */
@@ -106,16 +93,22 @@ export function decodeConflict(bytes: Uint8Array): Conflict {
 }
 
 /** Each history as the answer to "prove yourself up to that length", as peers are shown it. */
-export function proofsOf({ fork, length, manifest, sides }: Conflict): readonly [Proof, Proof] {
-  const proofOf = (side: Side): Proof => ({
+export function proofsOf({
+  fork,
+  length,
+  manifest,
+  ours,
+  theirs
+}: Conflict): readonly [Proof, Proof] {
+  const proofOf = (one: Side): Proof => ({
     fork,
     block: null,
     hash: null,
     seek: null,
-    upgrade: { start: 0, length, ...side },
+    upgrade: { start: 0, length, ...one },
     manifest
   })
-  return [proofOf(sides[0]), proofOf(sides[1])]
+  return [proofOf(ours), proofOf(theirs)]
 }
 
 /**

@@ -24,7 +24,7 @@ export interface ConflictContext {
 export async function compareHistories(
   context: ConflictContext,
   proof: Proof
-): Promise<Conflict | 'same' | 'unknown'> {
+): Promise<Omit<Conflict, 'version'> | 'same' | 'unknown'> {
   const { tree, key, manifest } = context
   const { upgrade, fork } = proof
   if (fork !== tree.fork || upgrade === null || upgrade.start !== 0) return 'unknown'
@@ -37,5 +37,5 @@ export async function compareHistories(
   if (ours.asked.length !== length) return 'unknown'
   if (equalBytes(ours.asked.rootHash, theirs.asked.rootHash)) return 'same'
   const known = manifest === null || isCompat(manifest, key) ? null : encodeManifest(manifest)
-  return { fork, length, manifest: known, sides: [own.upgrade, upgrade] }
+  return { fork, length, manifest: known, ours: own.upgrade, theirs: upgrade }
 }

@@ -211,3 +211,23 @@ export function readUint64(bytes: Uint8Array, offset: number): number {
 }
 
 const unsized = new Uint8Array(0)
+
+/** An object's fields, in the order in which they are listed here. */
+export function struct<T extends object>(
+  fields: { readonly [K in keyof T]: Codec<T[K]> }
+): Codec<T> {
+  const names = Object.keys(fields) as (keyof T)[]
+  return {
+    preencode(state, value) {
+      for (const name of names) fields[name].preencode(state, value[name])
+    },
+    encode(state, value) {
+      for (const name of names) fields[name].encode(state, value[name])
+    },
+    decode(state) {
+      const value: Partial<T> = {}
+      for (const name of names) value[name] = fields[name].decode(state)
+      return value as T
+    }
+  }
+}

@@ -93,14 +93,14 @@ function treeOf(random: SeededRandom): Tree {
 }
 
 function conflictOf(random: SeededRandom): Uint8Array {
-  const side = (): Conflict['sides'][0] => ({
+  const side = (): Conflict['ours'] => ({
     nodes: Array.from({ length: 1 + random.int(3) }, () => nodeOf(random)),
     additionalNodes: Array.from({ length: random.int(3) }, () => nodeOf(random)),
     signature: random.bytes(68)
   })
   const manifest = random.int(2) === 0 ? null : random.bytes(70)
   const [fork, length] = [random.int(9), 1 + random.int(2 ** 31)]
-  return encodeConflict({ fork, length, manifest, sides: [side(), side()] })
+  return encodeConflict({ fork, length, manifest, ours: side(), theirs: side() })
 }
 
 function standingOf(random: SeededRandom): Standing {
