@@ -4,6 +4,10 @@ import { parseArgs } from 'node:util'
 import { ArgumentError, keyFromText } from '../index.ts'
 import type { Command, OptionSpec } from './command.ts'
 
+/** Words of one command, and characters of one word: more is an accident, and would take for ever to parse. */
+const MAX_WORDS = 10_000
+const MAX_WORD_LENGTH = 4_096
+
 /** The command line is wrong; nothing was done. */
 export class UsageError extends Error {}
 
@@ -33,6 +37,7 @@ export class Arguments {
 
   /** @throws UsageError if an option is unknown, lacks its value, or has one that it should not have */
   static parse(args: readonly string[], command: Command | null): Arguments {
+    checkSizes(args)
     const specs = { ...GLOBAL_OPTIONS, ...command?.options }
     const options = Object.fromEntries(
       Object.entries(specs).map(([name, { type }]) => [name, { type }])
@@ -92,6 +97,12 @@ export class Arguments {
     }
     return value
   }
+}
+
+function checkSizes(args: readonly string[]): void {
+  if (args.length > MAX_WORDS) throw new UsageError(`More than ${MAX_WORDS} words`)
+  const at = args.findIndex((word) => word.length > MAX_WORD_LENGTH)
+  if (at !== -1) throw new UsageError(`Word ${at + 1} has more than ${MAX_WORD_LENGTH} characters`)
 }
 
 export function isRange(word: string): boolean {
