@@ -33,10 +33,15 @@ export async function auditSectors(
   }
   if (identity === null) return
   const seed = checksumSeed(identity.storeId)
-  for (const byteOffset of SEAL_OFFSETS) {
+  const damaged = SEAL_OFFSETS.filter((byteOffset) => {
     const bytes = sector(byteOffset)
-    if (isZero(bytes) || (decodeSeal(bytes, seed) > 0 && isZero(bytes.subarray(12)))) continue
+    return !isZero(bytes) && (decodeSeal(bytes, seed) === 0 || !isZero(bytes.subarray(12)))
+  })
+  for (const byteOffset of damaged) {
     const place = { file: 'oplog', byteOffset, byteLength: SECTOR_BYTES }
-    findings.add('seal', place, 'One of the two seals is damaged', REMEDY.repair)
+    // One alone is what a process leaves that is killed while it writes it, and the next but one is written over it.
+    const severity = damaged.length === 1 ? 'warning' : 'damage'
+    const what = 'One of the two seals is damaged, or was cut short by a crash'
+    findings.add('seal', place, what, REMEDY.repair, severity)
   }
 }

@@ -6,7 +6,7 @@
 // that is written, at level `process`; `tip` is what the next change builds on. If a write fails, the group and
 // all behind it are rejected and the tip falls back to the state. A failed sync is final: the log is `failed`
 // until it is opened again. Owner: Core. Design: reliability.md sections 2 and 5.
-import { ArgumentError, StateError, StorageError } from '../errors.ts'
+import { StateError, StorageError } from '../errors.ts'
 import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
 import type { File } from '../storage/file.ts'
@@ -18,7 +18,7 @@ import { type ChangeBody, headerBody } from './change-format.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CommitterParts } from './committer-parts.ts'
 import type { Durability } from './durability.ts'
-import { layOut, type Waiting } from './group-layout.ts'
+import { layOut, tooLarge, type Waiting } from './group-layout.ts'
 import { OutsideRule } from './outside-rule.ts'
 import { apply } from './state.ts'
 
@@ -124,7 +124,7 @@ export class Committer {
   async settle(anew = false): Promise<void> {
     const { oplog, readOnly } = this.#parts
     if (this.#failure !== null) throw this.#failure
-    if (!anew && this.#cleanSeq === oplog.lastSeq) return
+    if (!anew && this.#cleanSeq === oplog.lastSeq && !oplog.hasRejected) return
     if (readOnly) return this.#sync()
     await this.#writeAnew()
     await this.#startHalf(true)
@@ -176,13 +176,7 @@ export class Committer {
       await this.#startHalf(false)
       bodies = layOut(this.#queue, this.#parts, this.#outside)
     }
-    if (bodies.length === 0) {
-      const change = this.#queue[0]!.change
-      throw new ArgumentError(
-        'LIMIT_EXCEEDED',
-        `A change of ${change.nodes.length} nodes does not fit into the oplog`
-      )
-    }
+    if (bodies.length === 0) throw tooLarge(this.#queue[0]!.change)
     const jobs = this.#queue.slice(0, bodies.length)
     for (const { change } of jobs) state.prepare(change)
     const firstSeq = oplog.lastSeq + 1
@@ -208,9 +202,13 @@ export class Committer {
         writes.push(state.blocks.writeOutside(blocks.byteOffset, blocks.parts))
       }
     }
-    return allDone(writes).then(() => {
+    const written = (): void => {
       oplog.advance(group)
       if (outside) this.#outsideSeq = oplog.lastSeq
+    }
+    return allDone(writes).then(written, (error: unknown) => {
+      oplog.reject(group)
+      throw error
     })
   }
 
@@ -218,7 +216,7 @@ export class Committer {
   async #sync(): Promise<void> {
     const { oplog, files } = this.#parts
     const target = oplog.lastSeq
-    if (target <= oplog.syncedSeq) return
+    if (target <= oplog.syncedSeq && !oplog.hasRejected) return
     const syncs = [this.#syncFile(oplog.file)]
     if (this.#outsideSeq > this.#outsideSyncedSeq) syncs.push(this.#syncFile(files.blocks))
     await allDone(syncs)
@@ -275,16 +273,21 @@ export class Committer {
   }
 
   #afterGroup(): void {
-    const { oplog, files, env, limits } = this.#parts
+    const { oplog, files } = this.#parts
     if (!files.canSync) oplog.synced(oplog.lastSeq)
     this.#publish()
-    if (oplog.lastSeq > oplog.syncedSeq) {
-      this.#syncTimer ??= env.setTimer(limits.syncAfterMs, () => {
-        this.#syncTimer = null
-        this.#inBackground(this.#sync())
-      })
-    }
+    if (oplog.lastSeq > oplog.syncedSeq) this.#syncSoon()
     this.#checkpoint.consider()
+  }
+
+  /** Again and again, unless a sync failed: then there is no use. */
+  #syncSoon(): void {
+    const { env, limits } = this.#parts
+    if (this.#closed || this.#failure !== null) return
+    this.#syncTimer ??= env.setTimer(limits.syncAfterMs, () => {
+      this.#syncTimer = null
+      this.#inBackground(this.#sync().catch(() => this.#syncSoon()))
+    })
   }
 
   #publish(): void {
@@ -302,6 +305,7 @@ export class Committer {
   /** A failed sync is final, also for those that were under way beside it: what they covered may be lost as well. */
   async #syncFile(file: File): Promise<void> {
     if (this.#failure !== null) throw this.#failure
+    if (file === this.#parts.oplog.file) await this.#parts.oplog.wipe()
     try {
       await file.sync()
     } catch (error) {

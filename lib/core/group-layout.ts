@@ -1,5 +1,6 @@
 // Which of the waiting changes go into the next group, and where the bytes of each go: inside its entry, or straight
 // to `blocks`. Owner: Committer. Design: reliability.md sections 4.1 and 5, steps 1 to 3.
+import { ArgumentError } from '../errors.ts'
 import { entrySpace } from '../storage/oplog-format.ts'
 import type { Change } from './change.ts'
 import { ChangeBody } from './change-format.ts'
@@ -56,4 +57,10 @@ function groupCount(queue: readonly Waiting[], limits: CoreLimits): number {
     if (i > 0 && blockBytes > limits.groupBytes) return i
   }
   return most
+}
+
+/** A change that finds no room in an empty half either. */
+export function tooLarge({ nodes }: Change): ArgumentError {
+  const what = `A change of ${nodes.length} nodes does not fit into the oplog`
+  return new ArgumentError('LIMIT_EXCEEDED', what)
 }

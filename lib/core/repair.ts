@@ -60,7 +60,7 @@ export async function repair(
   await parts.writer.settle()
   await committer.flush()
   const findings = options.findings ?? (await audit(opened, auditOptions)).findings
-  const damages = findings.filter(({ severity }) => severity === 'damage')
+  const damages = findings.filter(({ severity, kind }) => severity === 'damage' || kind === 'seal')
   const kept = await opened.files.asideNodes()
   if (damages.length === 0 && kept === null) {
     return { repaired: [], left: [...findings], lost: [], aside: [] }

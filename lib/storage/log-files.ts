@@ -185,7 +185,7 @@ async function openDirectory(
   const readOnly = lock === null
   try {
     if (!readOnly) for (const name of FILE_NAMES) await createFile(join(directory, name))
-    const files = await openAll((name) => diskFile(join(directory, name), readOnly))
+    const files = await openAll((name) => diskFile(directory, name, readOnly))
     return LogFiles.assemble(files, { directory, readOnly, lock }, cacheBytes)
   } catch (error) {
     await lock?.release()
@@ -219,9 +219,18 @@ async function openAll(
   return { oplog, blocks, nodes, presence, secret }
 }
 
-/** A missing file of a read-only log reads as an empty one; what misses it will say so. */
-async function diskFile(path: string, readOnly: boolean): Promise<RandomAccess> {
-  if (readOnly && !(await exists(path))) return diskStorage('/dev/null', false)
+/**
+ * A missing file of a read-only log reads as an empty one; what misses it will say so. So does a secret that is kept
+ * from us: its log can be read without.
+ */
+async function diskFile(
+  directory: string,
+  name: FileName,
+  readOnly: boolean
+): Promise<RandomAccess> {
+  const path = join(directory, name)
+  const needed = name === 'secret' ? constants.R_OK : constants.F_OK
+  if (readOnly && !(await allows(path, needed))) return diskStorage('/dev/null', false)
   return diskStorage(path, !readOnly)
 }
 
@@ -239,8 +248,12 @@ async function createFile(path: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+function exists(path: string): Promise<boolean> {
+  return allows(path, constants.F_OK)
+}
+
+async function allows(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
     () => true,
     () => false
   )
@@ -250,11 +263,7 @@ async function isWritable(directory: string): Promise<boolean> {
   for (const name of ['', ...FILE_NAMES]) {
     const path = join(directory, name)
     if (name !== '' && !(await exists(path))) continue
-    const writable = await access(path, constants.W_OK).then(
-      () => true,
-      () => false
-    )
-    if (!writable) return false
+    if (!(await allows(path, constants.W_OK))) return false
   }
   return true
 }

@@ -1,10 +1,13 @@
 // Oplog: where the next entries go. It lays out groups (Oplog.prepare, pure), writes them, and remembers the
-// position only after the write succeeded (Oplog.advance), so the place of a failed write is used again.
+// position only after the write succeeded (Oplog.advance), so the place of a failed write is used again. What a
+// failed write left may be whole: it is wiped before anything is written elsewhere or synced, lest a rejected change
+// come back, or a rejected header hide what is written after it.
 // Owner: the committer, which decides when to write, sync and start the other half. The rule for starting one:
 // the other files hold, synced, everything before it. Design: reliability.md sections 4.3 and 5.
 import type { Env } from '../env.ts'
 import { equalBytes } from '../util/bytes.ts'
 import {
+  ENTRY_ALIGNMENT,
   FIRST_PREWRITE_BYTES,
   HALVES_OFFSET,
   IDENTITY_OFFSETS,
@@ -49,6 +52,9 @@ export class Oplog {
   readonly #env: Env
   #position: OplogPosition
   #sealTurn = 0
+  /** Where groups were rejected whose bytes may be there. */
+  readonly #rejected: Set<number> = new Set()
+  #wiping: Promise<void> | null = null
 
   constructor(file: File, identity: Identity, position: OplogPosition, env: Env) {
     this.file = file
@@ -126,12 +132,45 @@ export class Oplog {
 
   /** False if it has to be done with write. @throws StorageError WRITE_FAILED */
   writeNow(group: Group): boolean {
-    if (group.bytes.byteLength > SYNC_WRITE_BYTES) return false
-    return this.file.writeNow(group.byteOffset, group.bytes)
+    if (group.bytes.byteLength > SYNC_WRITE_BYTES || this.hasRejected) return false
+    try {
+      return this.file.writeNow(group.byteOffset, group.bytes)
+    } catch (error) {
+      this.reject(group)
+      throw error
+    }
   }
 
   async write(group: Group): Promise<void> {
+    this.#rejected.delete(group.byteOffset)
+    await this.wipe()
     await this.file.write(group.byteOffset, group.bytes)
+  }
+
+  /** The group counts as not written, whatever became of its bytes. */
+  reject(group: Group): void {
+    this.#rejected.add(group.byteOffset)
+  }
+
+  /** Bytes of rejected groups may be there. */
+  get hasRejected(): boolean {
+    return this.#rejected.size > 0 || this.#wiping !== null
+  }
+
+  /** Puts an end where rejected groups begin. @throws StorageError WRITE_FAILED: to be done again */
+  async wipe(): Promise<void> {
+    if (!this.hasRejected) return
+    this.#wiping ??= this.#wipeAll().finally(() => {
+      this.#wiping = null
+    })
+    await this.#wiping
+  }
+
+  async #wipeAll(): Promise<void> {
+    for (const byteOffset of this.#rejected) {
+      await this.file.write(byteOffset, new Uint8Array(ENTRY_ALIGNMENT))
+      this.#rejected.delete(byteOffset)
+    }
   }
 
   /** The group is written. */

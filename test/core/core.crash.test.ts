@@ -4,7 +4,13 @@
 import { test } from 'brittle'
 import { Core } from '../../lib/core/core.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
-import { type CrashFault, emptyTally, judgeRun, type Tally } from '../helpers/crash-judge.ts'
+import {
+  AUDIT_EVERY,
+  type CrashFault,
+  emptyTally,
+  judgeRun,
+  type Tally
+} from '../helpers/crash-judge.ts'
 import {
   crashKeyPair,
   makeScript,
@@ -23,14 +29,14 @@ const MINUTE_MS = 60_000
 async function faultOf(
   script: Script,
   tally: Tally,
-  how: { sizes: Sizes; share: number }
+  how: { sizes: Sizes; share: number; auditEvery: number }
 ): Promise<CrashFault | null> {
   return judgeRun(script, await record(script), tally, how)
 }
 
 /** The smallest script with a fault, and the fault, in words. */
 async function explained(script: Script, fault: CrashFault): Promise<string> {
-  const how = { sizes: SOME, share: 1 }
+  const how = { sizes: SOME, share: 1, auditEvery: 1 }
   const withSteps = (steps: readonly Step[]): Script => ({ ...script, steps })
   const fails = async (steps: readonly Step[]): Promise<boolean> =>
     (await faultOf(withSteps(steps), emptyTally(), how).catch(() => null)) !== null
@@ -73,7 +79,7 @@ test('every disk of a small trace', { timeout: 30 * MINUTE_MS }, async (t) => {
     ]
   }
   const tally = emptyTally()
-  const fault = await faultOf(script, tally, { sizes: ALL, share: 1 })
+  const fault = await faultOf(script, tally, { sizes: ALL, share: 1, auditEvery: 1 })
   t.is(fault === null ? null : await explained(script, fault), null)
   tell(t, 'T-CRASH small trace', tally)
 })
@@ -113,7 +119,11 @@ test('what a crash dropped does not come back when the same is written again', a
 
 test('disks after a crash in scripts by chance', { timeout: 600 * MINUTE_MS }, async (t) => {
   const tally = emptyTally()
-  const how = { sizes: seedsFor(0, 1) === 1 ? ALL : SOME, share: seedsFor(0.13, 1) }
+  const how = {
+    sizes: seedsFor(0, 1) === 1 ? ALL : SOME,
+    share: seedsFor(0.115, 1),
+    auditEvery: AUDIT_EVERY
+  }
   for (const seed of seedList(12, 60)) {
     const script = makeScript(seed, 40)
     const fault = await faultOf(script, tally, how)

@@ -241,9 +241,7 @@ class Attempt {
   async run(): Promise<void> {
     if (await this.#opens()) {
       for (const operation of this.#scenario.operations) await this.#operate(operation)
-      await this.#within('close', this.#core?.close() ?? Promise.resolve()).catch((error) =>
-        this.#assertTyped('close', error)
-      )
+      await this.#closes()
     }
     this.disk.faults = () => null
     await this.#holds('reopened', this.disk.image, this.#states.length - 1)
@@ -252,6 +250,16 @@ class Attempt {
       barestDisk(this.disk.initial, this.disk.trace),
       this.#durable
     )
+  }
+
+  async #closes(): Promise<void> {
+    try {
+      await this.#within('close', this.#core?.close() ?? Promise.resolve())
+      // A log whose sync failed is closed without another one.
+      if (this.#kind.action !== 'sync') this.#possible = []
+    } catch (error) {
+      this.#assertTyped('close', error)
+    }
   }
 
   async #opens(): Promise<boolean> {
@@ -297,8 +305,8 @@ class Attempt {
     }
     if (error !== null) return
     this.#states.push(next)
-    // The place of what was rejected is used again by the next change.
-    if (changes) this.#possible = []
+    // The place of what was rejected is used again by the next change, and wiped before anything is synced.
+    if (changes || operation === flush) this.#possible = []
     if (operation.isPower) this.#durable = this.#states.length - 1
     if (this.#hasFired) await this.#reads(core, operation.name)
   }
@@ -430,6 +438,65 @@ test('what was rejected does not come back behind what is written in its place',
   )
   await again.close()
   await core.close()
+})
+
+/** The next write to the oplog is done as a whole, and called a failure. */
+function failOneWrite(disk: SimDisk): void {
+  let isOver = false
+  disk.faults = (action, file, bytes) => {
+    if (action !== 'write' || file !== 'oplog' || isOver) return null
+    isOver = true
+    return { error: errno('EIO'), bytes }
+  }
+}
+
+async function reopened(image: DiskImage): Promise<ModelState> {
+  const core = await openWriter(new SimDisk(image), new SeededManualEnv())
+  const state = await stateOf(core)
+  await core.close()
+  return state
+}
+
+test('what was rejected is not made to last by a flush, a timer or the end', async (t) => {
+  const ends: Record<string, (core: Core, env: ManualEnv) => Promise<unknown>> = {
+    flush: (core) => core.flush(),
+    close: (core) => core.close(),
+    'a timer': async (_core, env) => {
+      for (let turn = 0; turn < 20; turn++) {
+        env.advance(1)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    const disk = new SimDisk()
+    const env = new SeededManualEnv()
+    const core = await openWriter(disk, env)
+    await core.append([new Uint8Array(50)], { durability: 'process' })
+    const state = await stateOf(core)
+    failOneWrite(disk)
+    await t.exception(core.append([new Uint8Array(60)]))
+    t.absent(isSame(await reopened(disk.image), state), 'its bytes are there')
+    await end(core, env)
+    t.ok(isSame(await reopened(disk.image), state), `not after ${name}`)
+    t.ok(isSame(await reopened(barestDisk(disk.initial, disk.trace)), state), 'without power')
+    await core.close()
+  }
+})
+
+test('a half whose start failed does not hide what is written behind it', async (t) => {
+  for (const durability of ['power', 'process'] as const) {
+    const disk = new SimDisk()
+    const core = await openWriter(disk, new SeededManualEnv())
+    for (let i = 0; i < 5; i++) await core.append([new Uint8Array(550).fill(i)])
+    failOneWrite(disk)
+    const big = core.append([new Uint8Array(550)])
+    await t.exception(big, 'there is no room for it, and another half cannot be started')
+    await core.append([new Uint8Array(9)], { durability })
+    t.is(core.tree.length, 6)
+    t.ok(isSame(await reopened(disk.image), await stateOf(core)), durability)
+    await core.close()
+  }
 })
 
 for (const [name, make] of Object.entries({

@@ -1,7 +1,9 @@
 // What a disk after a crash must give (testing.md section 3): a log that opens as it was after some whole
 // operation, not before the last promised one nor after the last called one, undamaged; that can be appended to,
-// closed and opened again; also if it crashes once more while it recovers. Equal disks are judged once.
+// closed and opened again; also if it crashes once more while it recovers; in whose files a deep audit finds nothing,
+// neither as they are found nor after going on. Equal disks are judged once.
 import { Core } from '../../lib/core/core.ts'
+import type { Finding } from '../../lib/core/finding.ts'
 import { depthOf, endOf, rootsOf, startOf } from '../../lib/merkle/flat-tree.ts'
 import { emptyRequest } from '../../lib/merkle/proof.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
@@ -25,6 +27,7 @@ const APPENDED = new Uint8Array([1, 2, 3])
 /** Every so many states also: a crash while recovering, and a fresh reader that gets all of it. */
 const NESTED_EVERY = 40
 const READER_EVERY = 60
+export const AUDIT_EVERY = 20
 const NESTED_STATES = seedsFor(12, 64)
 
 export interface Tally {
@@ -32,11 +35,12 @@ export interface Tally {
   duplicates: number
   nested: number
   readers: number
+  audits: number
   readonly families: Record<string, number>
 }
 
 export function emptyTally(): Tally {
-  return { states: 0, duplicates: 0, nested: 0, readers: 0, families: {} }
+  return { states: 0, duplicates: 0, nested: 0, readers: 0, audits: 0, families: {} }
 }
 
 export interface CrashFault {
@@ -50,7 +54,7 @@ export async function judgeRun(
   script: Script,
   run: Run,
   tally: Tally,
-  { sizes, share }: { sizes: Sizes; share: number }
+  { sizes, share, auditEvery }: { sizes: Sizes; share: number; auditEvery: number }
 ): Promise<CrashFault | null> {
   const random = seededRandom(script.seed * 31 + 5)
   const seen = new Set<string>()
@@ -70,7 +74,9 @@ export async function judgeRun(
       seen.add(print)
       const number = tally.states++
       tally.families[state.family] = (tally.families[state.family] ?? 0) + 1
-      const judge = new Judge(run, script, from, range.to)
+      const isAudited = number % auditEvery === 0
+      if (isAudited) tally.audits++
+      const judge = new Judge(run, script, from, range.to, isAudited)
       const what = await judge.judge(state.disk, tally, number).catch(described)
       if (what !== null) return { cut, state: `${state.family}, ${state.name}`, what }
     }
@@ -96,12 +102,14 @@ class Judge {
   readonly #script: Script
   readonly #from: number
   readonly #to: number
+  readonly #isAudited: boolean
 
-  constructor(run: Run, script: Script, from: number, to: number) {
+  constructor(run: Run, script: Script, from: number, to: number, isAudited: boolean) {
     this.#run = run
     this.#script = script
     this.#from = from
     this.#to = to
+    this.#isAudited = isAudited
   }
 
   async judge(image: DiskImage, tally: Tally, number: number): Promise<string | null> {
@@ -136,6 +144,8 @@ class Judge {
     const opened = await this.#opens(disk)
     if (typeof opened === 'string') return opened
     const { core, state } = opened
+    const found = await this.#audits(core, true)
+    if (found !== null) return `audited when opened: ${found}`
     await core.append([APPENDED])
     if (readers !== null) {
       readers.readers++
@@ -146,10 +156,21 @@ class Judge {
     const again = await this.#open(disk)
     const after = await stateOf(again)
     const damages = again.damages.length
+    const foundAfter = await this.#audits(again, false)
     await again.close()
+    if (foundAfter !== null) return `audited after closing: ${foundAfter}`
     if (damages > 0) return 'reports damage after closing'
     const expected = { fork: state.fork, blocks: [...state.blocks, APPENDED] }
     return isSame(after, expected) ? null : 'does not keep what is appended after the crash'
+  }
+
+  /** A seal that was torn is written anew in going on. */
+  async #audits(core: Core, mayBeTorn: boolean): Promise<string | null> {
+    if (!this.#isAudited) return null
+    const { findings } = await core.audit({ deep: true })
+    const isTorn = (each: Finding): boolean => each.kind === 'seal' && each.severity === 'warning'
+    const left = findings.filter((each) => !mayBeTorn || !isTorn(each))
+    return left.length === 0 ? null : JSON.stringify(left)
   }
 
   /** Crashes while recovering: the second disk obeys the same. */

@@ -60,6 +60,36 @@ test('a truncation while connected is followed; what is in common stays', TIMEOU
   await assertSame(t, reader, [...texts(0, 77), ...texts(77, 90, 'other')], writer, 'after it')
 })
 
+test('a fresh reader starts at a high fork at once, also if the log is empty at first', {
+  timeout: 30_000
+}, async (t) => {
+  stayAlive(t)
+  const random = seededRandom(47)
+  for (let round = 0; round < 30; round++) {
+    const writer = await openLog(t)
+    const rewrites = 1 + random.int(9)
+    for (let i = 0; i < rewrites; i++) {
+      await writer.append(texts(0, 1 + random.int(20), `round ${round}.${i}`))
+      await writer.truncate(i === rewrites - 1 && round % 3 === 0 ? 0 : random.int(writer.length))
+    }
+    if (round % 3 === 1) await writer.append(texts(0, 7, 'last'))
+    const reader = await openReader(t, writer)
+    await join(t, reader, writer, { transport: round % 2 === 0 ? 'memory' : 'tcp' })
+    const isLonger = await reader.update()
+    const { length } = writer
+    if (isLonger !== length > 0) t.fail(`round ${round}: update says ${isLonger} of ${length}`)
+    const start = writer.length
+    await writer.append(texts(0, 5, 'more'))
+    if (round % 4 === 0) await writer.truncate(start + 2)
+    await followed(reader, writer)
+    await reader.download({ start: 0, end: reader.length }).done()
+    if (reader.length !== writer.length || !reader.has(0, writer.length)) {
+      t.fail(`round ${round}: ${reader.length} of ${writer.length}`)
+    }
+  }
+  t.pass('30 logs under forks up to 9')
+})
+
 test('forks that were made while away, of all shapes, are followed to the common length', {
   timeout: 30_000
 }, async (t) => {
