@@ -37,7 +37,11 @@ if (names.length === 0) {
 
 // One copy for all: a mutant is put in, built on top of what is built, and taken out again.
 const copy = mkdtempSync(join(tmpdir(), 'logwood-mutant-'))
-process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
+let endTests = () => {}
+process.on('exit', () => {
+  endTests()
+  rmSync(copy, { recursive: true, force: true })
+})
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 for (const each of COPIED) cpSync(join(root, each), join(copy, each), { recursive: true })
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
@@ -104,11 +108,11 @@ async function firstFailure(files) {
   let failure = null
   let isWhole = false
   let complaint = ''
+  // With whatever they have started.
+  endTests = () => process.kill(-runner.pid, 'SIGKILL')
   const fail = (why) => {
-    if (failure !== null) return
-    failure = why
-    // With whatever the tests have started.
-    process.kill(-runner.pid, 'SIGKILL')
+    if (failure === null) endTests()
+    failure ??= why
   }
   const timer = setTimeout(fail, TEST_TIMEOUT_MS, 'a test waits for ever')
   createInterface({ input: runner.stdout }).on('line', (line) => {
@@ -121,6 +125,7 @@ async function firstFailure(files) {
   })
   const [code] = await once(runner, 'close')
   clearTimeout(timer)
+  endTests = () => {}
   // A test whose event loop runs empty ends the process as if all were well.
   if (failure !== null || (code === 0 && isWhole)) return failure
   return `the run ended: ${/^.*Error.*$/m.exec(complaint)?.[0] ?? `code ${code}`}`
