@@ -128,5 +128,5 @@ async function firstFailure(files) {
   endTests = () => {}
   // A test whose event loop runs empty ends the process as if all were well.
   if (failure !== null || (code === 0 && isWhole)) return failure
-  return `the run ended: ${/^.*Error.*$/m.exec(complaint)?.[0] ?? `code ${code}`}`
+  return `the run ended: ${/^\w*Error.*$/m.exec(complaint)?.[0] ?? `code ${code}`}`
 }
