@@ -202,6 +202,35 @@ test('lost entries are not forgotten by reopening', async (t) => {
   await core.close()
 })
 
+test('an older oplog is still noticed if the opening that noticed it first was cut short', async (t) => {
+  const recorded = new RecordedDisk()
+  const open = async (disk: RecordedDisk): Promise<Core> =>
+    Core.open(await LogFiles.open(disk.factory), { keyPair })
+  const append = async (): Promise<Uint8Array> => {
+    const core = await open(recorded)
+    for (let i = 0; i < 4; i++) await core.append([fromUtf8(`block ${i}`)])
+    await core.close()
+    return recorded.images.get('oplog')!.slice()
+  }
+  const older = await append()
+  await append()
+  const disk = new RecordedDisk(new Map(recorded.images).set('oplog', older))
+  await (await open(disk)).close()
+  const { length } = disk.trace
+  t.ok(length > 5, `${length} operations`)
+  const forgotten: string[] = []
+  for (let cut = 0; cut <= length; cut++) {
+    const killed = disk.killedAt(cut)
+    const powerless = disk.powerCutAt(cut, () => false)
+    for (const [name, images] of Object.entries({ killed, powerless })) {
+      const core = await open(new RecordedDisk(images))
+      if (core.behind !== 'damaged') forgotten.push(`${name} at ${cut}: ${core.behind}`)
+      await core.close()
+    }
+  }
+  t.alike(forgotten, [])
+})
+
 function indexOf(bytes: Uint8Array, part: Uint8Array): number {
   return Buffer.from(bytes).indexOf(part)
 }

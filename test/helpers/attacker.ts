@@ -233,18 +233,25 @@ export function claimAll(
 
 /** What escaped in this process since the module was loaded: must stay empty. */
 export const escaped: unknown[] = []
-process.on('unhandledRejection', (reason) => escaped.push(reason))
-process.on('uncaughtException', (error) => {
+process.on('unhandledRejection', noteEscaped)
+process.on('uncaughtException', noteEscaped)
+
+function noteEscaped(error: unknown): void {
   escaped.push(error)
-  // The runner ends a test that takes too long by an exception: it must not be taken for the victim's.
-  if (!/^Test ".*" timed out/.test(error.message)) return
+  // The runner ends a test that takes too long in this way: it must not be taken for the victim's, nor wait for ever.
+  if (!(error instanceof Error && /^Test ".*" timed out/.test(error.message))) return
   console.error(error)
   process.exit(1)
-})
+}
 
 /** Some turns of the event loop: for what must not happen. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Whether it is closed some turns later: to be told so, rather than to wait for ever. */
+export function closes({ closed }: Attacker): Promise<boolean> {
+  return Promise.race([closed.promise.then(() => true), turns(1_000).then(() => false)])
 }
 
 /** To be asked at the end of each test of hostile input. */

@@ -4,7 +4,7 @@ import { test } from 'brittle'
 import { ProofError } from '../../lib/errors.ts'
 import { AncestorSearch } from '../../lib/merkle/ancestor.ts'
 import { TreeBatch } from '../../lib/merkle/batch.ts'
-import { endOf, rootsOf, startOf } from '../../lib/merkle/flat-tree.ts'
+import { endOf, leafOf, parentOf, rootsOf, siblingOf, startOf } from '../../lib/merkle/flat-tree.ts'
 import { foldProof } from '../../lib/merkle/fold.ts'
 import { type Node, parentNode } from '../../lib/merkle/node.ts'
 import { planProof, upgradeNodes } from '../../lib/merkle/plan.ts'
@@ -223,8 +223,34 @@ test('the common ancestor of two histories', (t) => {
     const end = Math.min(mine.length, theirs.length)
     while (expected < end && sameBlock(mine, theirs, expected)) expected++
     t.is(search.ancestor, expected, `seed ${seed}: ${questions} questions`)
+    const wrong = search.nodes.filter((node) => !isOf(foreign, node))
+    t.alike(wrong, [], `seed ${seed}: what is to be stored is true`)
+    t.alike(
+      missingUncles(foreign, search.nodes, expected),
+      [],
+      `seed ${seed}: common blocks are proven`
+    )
   }
 })
+
+function isOf({ nodes }: MemoryTree, { nodeIndex, byteLength, hash }: Node): boolean {
+  const node = nodes.peekNode(nodeIndex)
+  return node !== null && node.byteLength === byteLength && toHex(node.hash) === toHex(hash)
+}
+
+/** What the first `length` blocks need on their way up to the roots, beside `nodes` and what lies below that length. */
+function missingUncles({ tree }: MemoryTree, nodes: readonly Node[], length: number): number[] {
+  const known = new Set(nodes.map((node) => node.nodeIndex))
+  const missing = new Set<number>()
+  for (let index = 0; index < length; index++) {
+    const root = rootsOf(tree.length).find((each) => index < endOf(each))
+    for (let at = leafOf(index); at !== root; at = parentOf(at)) {
+      const uncle = siblingOf(at)
+      if (endOf(uncle) > length && !known.has(uncle)) missing.add(uncle)
+    }
+  }
+  return [...missing]
+}
 
 function sameBlock(a: readonly Uint8Array[], b: readonly Uint8Array[], index: number): boolean {
   return toHex(a[index] ?? emptyBytes) === toHex(b[index] ?? emptyBytes)
