@@ -34,7 +34,7 @@ import {
 } from '../util/codec.ts'
 import type { Change, SignedTree } from './change.ts'
 import { MAX_BLOCKS_PER_APPEND } from './constants.ts'
-import { GOOD_STANDING, type Standing, standingCodec } from './standing.ts'
+import { GOOD_STANDING, type Standing, standingCodec } from './histories/standing.ts'
 
 const KIND_HEAD = 1
 const KIND_MANIFEST = 2

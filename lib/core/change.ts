@@ -2,7 +2,7 @@
 // these, made durable by the committer and applied by state.ts, live and at recovery alike.
 import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
-import type { Standing } from './standing.ts'
+import type { Standing } from './histories/standing.ts'
 
 export interface SignedTree {
   readonly tree: Tree

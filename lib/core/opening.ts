@@ -16,11 +16,12 @@ import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../storage/
 import { equalBytes } from '../util/bytes.ts'
 import type { SignedTree } from './change.ts'
 import { headerBody } from './change-format.ts'
-import { decodeConflict } from './conflict-format.ts'
 import { type CoreLimits, defaultLimits } from './constants.ts'
 import type { Durability } from './durability.ts'
-import { Fence } from './fence.ts'
 import { verifyHead } from './head-signature.ts'
+import { decodeConflict } from './histories/conflict-format.ts'
+import { Fence } from './histories/fence.ts'
+import type { BehindReason } from './histories/standing.ts'
 import {
   compatManifest,
   decodeManifest,
@@ -31,7 +32,6 @@ import {
   manifestKey
 } from './manifest.ts'
 import { nothingReplayed, type Recovery, type Replayed, recover } from './recovery.ts'
-import type { BehindReason } from './standing.ts'
 import { CoreState, type Damage } from './state.ts'
 
 /** How often a log that is written to elsewhere is looked at again. */

@@ -9,7 +9,7 @@ import { NodeFile } from '../storage/node-file.ts'
 import { PresenceFile } from '../storage/presence-file.ts'
 import { emptyBytes } from '../util/bytes.ts'
 import type { Change, SignedTree } from './change.ts'
-import { GOOD_STANDING, type Standing } from './standing.ts'
+import { GOOD_STANDING, type Standing } from './histories/standing.ts'
 
 export interface Damage {
   readonly file: 'oplog' | 'blocks' | 'nodes' | 'presence'

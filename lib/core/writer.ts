@@ -14,10 +14,10 @@ import type { Committer } from './committer.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
 import type { Durability } from './durability.ts'
 import { signHead } from './head-signature.ts'
+import type { Standings } from './histories/standings.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
 import type { Opened } from './opening.ts'
-import type { Standings } from './standings.ts'
 
 export interface WriterParts {
   readonly opened: Opened

@@ -1,9 +1,10 @@
 // Log: what users hold: one session of an append-only log. Reads that may wait for peers are called get; read
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
-import type { AuditOptions, AuditReport } from '../core/audit.ts'
+
 import type { Core, CoreConflict } from '../core/core.ts'
-import type { RepairOptions, RepairReport } from '../core/repair.ts'
-import type { SalvageReport } from '../core/salvage.ts'
+import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
+import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
+import type { SalvageReport } from '../core/rescue/salvage.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'

@@ -1,7 +1,7 @@
 // What a log does about damage beyond what its core can: asks peers for blocks that were lost, and opens the files of
 // a log that does not open.
-import type { RepairReport } from '../core/repair.ts'
-import { type SalvageReport, salvage } from '../core/salvage.ts'
+import type { RepairReport } from '../core/rescue/repair.ts'
+import { type SalvageReport, salvage } from '../core/rescue/salvage.ts'
 import { LogFiles } from '../storage/log-files.ts'
 import { background } from '../util/background.ts'
 import { checkOptions } from '../util/options.ts'

@@ -1,9 +1,9 @@
 // Two histories under one key are told from one history, and from false accusations.
 import { type Assertions, test } from 'brittle'
-import { type ConflictContext, compareHistories } from '../../lib/core/conflict.ts'
-import { verifyConflict } from '../../lib/core/conflict-format.ts'
 import { RESUME_FORK_STEP } from '../../lib/core/constants.ts'
 import { Core } from '../../lib/core/core.ts'
+import { type ConflictContext, compareHistories } from '../../lib/core/histories/conflict.ts'
+import { verifyConflict } from '../../lib/core/histories/conflict-format.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { emptyRequest, type Proof } from '../../lib/merkle/proof.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'

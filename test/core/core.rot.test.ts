@@ -4,7 +4,7 @@
 // and a sound peer make every block right again.
 import { type Assertions, test } from 'brittle'
 import { Core } from '../../lib/core/core.ts'
-import { salvage } from '../../lib/core/salvage.ts'
+import { salvage } from '../../lib/core/rescue/salvage.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { LogwoodError, StorageError } from '../../lib/errors.ts'
 import { depthOf, endOf, rootsOf } from '../../lib/merkle/flat-tree.ts'

@@ -3,8 +3,13 @@
 import { test } from 'brittle'
 import { emptyChange } from '../../lib/core/change.ts'
 import { ChangeBody, decodeChange, decodeHeader, headerBody } from '../../lib/core/change-format.ts'
-import { type Conflict, decodeConflict, encodeConflict } from '../../lib/core/conflict-format.ts'
 import { MAX_BLOCKS_PER_APPEND } from '../../lib/core/constants.ts'
+import {
+  type Conflict,
+  decodeConflict,
+  encodeConflict
+} from '../../lib/core/histories/conflict-format.ts'
+import type { Standing } from '../../lib/core/histories/standing.ts'
 import { keyFromText, keyToText } from '../../lib/core/key-text.ts'
 import { MAX_LINKED, MAX_PATCH_NODES, MAX_SIGNERS } from '../../lib/core/limits.ts'
 import {
@@ -19,7 +24,6 @@ import {
   decodeEnvelope,
   type Envelope
 } from '../../lib/core/signature-envelope.ts'
-import type { Standing } from '../../lib/core/standing.ts'
 import type { Node } from '../../lib/merkle/node.ts'
 import { Tree } from '../../lib/merkle/tree.ts'
 import type { EntryBody } from '../../lib/storage/oplog.ts'

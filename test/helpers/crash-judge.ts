@@ -3,7 +3,7 @@
 // closed and opened again; also if it crashes once more while it recovers; in whose files a deep audit finds nothing,
 // neither as they are found nor after going on. Equal disks are judged once.
 import { Core } from '../../lib/core/core.ts'
-import type { Finding } from '../../lib/core/finding.ts'
+import type { Finding } from '../../lib/core/rescue/finding.ts'
 import { depthOf, endOf, rootsOf, startOf } from '../../lib/merkle/flat-tree.ts'
 import { emptyRequest } from '../../lib/merkle/proof.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'

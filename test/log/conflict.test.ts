@@ -3,7 +3,7 @@
 // that is behind its own peers catches up before it signs.
 import type { Assertions } from 'brittle'
 import { test } from 'brittle'
-import { verifyConflict } from '../../lib/core/conflict-format.ts'
+import { verifyConflict } from '../../lib/core/histories/conflict-format.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { type Env, systemEnv } from '../../lib/env.ts'
 import type { Log } from '../../lib/log/log.ts'

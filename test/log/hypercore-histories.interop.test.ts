@@ -4,7 +4,7 @@
 import type { Assertions } from 'brittle'
 import { test } from 'brittle'
 import type Hypercore from 'hypercore'
-import { verifyConflict } from '../../lib/core/conflict-format.ts'
+import { verifyConflict } from '../../lib/core/histories/conflict-format.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import type { Log } from '../../lib/log/log.ts'
 import { fromUtf8, toUtf8 } from '../../lib/util/bytes.ts'

@@ -1,10 +1,10 @@
 // Standings: commits changes, and knows the standing as those under way leave it. The one place that makes new
 // standings. Owner: Core.
-import type { TreeHead } from '../merkle/tree.ts'
-import { type Change, emptyChange } from './change.ts'
-import type { Committer } from './committer.ts'
-import type { Durability } from './durability.ts'
-import type { Opened } from './opening.ts'
+import type { TreeHead } from '../../merkle/tree.ts'
+import { type Change, emptyChange } from '../change.ts'
+import type { Committer } from '../committer.ts'
+import type { Durability } from '../durability.ts'
+import type { Opened } from '../opening.ts'
 import type { Standing } from './standing.ts'
 
 export class Standings {

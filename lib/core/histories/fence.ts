@@ -7,9 +7,9 @@
 //   open, behind ──(a conflict)──▶ frozen ──(a higher fork: truncate, resume)──▶ open
 //
 // Owner: Core.
-import { StateError } from '../errors.ts'
-import type { TreeHead } from '../merkle/tree.ts'
-import { equalBytes } from '../util/bytes.ts'
+import { StateError } from '../../errors.ts'
+import type { TreeHead } from '../../merkle/tree.ts'
+import { equalBytes } from '../../util/bytes.ts'
 import type { BehindReason } from './standing.ts'
 
 export class Fence {

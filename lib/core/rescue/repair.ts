@@ -2,23 +2,23 @@
 // presence comes from what is proven; blocks that are gone become absent, so that peers fill them. Nothing is made
 // shorter, no key changed, no head signed. Changes go through the committer; a node that nothing vouches for is
 // dropped with the next checkpoint. Cut short anywhere, it can be begun again. Design: reliability.md section 7.
-import { StateError } from '../errors.ts'
-import { endOf, isLeaf, startOf } from '../merkle/flat-tree.ts'
-import { leafNode, type Node } from '../merkle/node.ts'
-import { PRESENCE_PAGE_BITS, PRESENCE_PAGE_BYTES } from '../storage/constants.ts'
-import type { File } from '../storage/file.ts'
-import type { LogFiles } from '../storage/log-files.ts'
-import { NodeFile } from '../storage/node-file.ts'
-import { rewriteIdentity } from '../storage/oplog.ts'
-import { PageCache } from '../storage/page-cache.ts'
-import { equalBytes } from '../util/bytes.ts'
+import { StateError } from '../../errors.ts'
+import { endOf, isLeaf, startOf } from '../../merkle/flat-tree.ts'
+import { leafNode, type Node } from '../../merkle/node.ts'
+import { PRESENCE_PAGE_BITS, PRESENCE_PAGE_BYTES } from '../../storage/constants.ts'
+import type { File } from '../../storage/file.ts'
+import type { LogFiles } from '../../storage/log-files.ts'
+import { NodeFile } from '../../storage/node-file.ts'
+import { rewriteIdentity } from '../../storage/oplog.ts'
+import { PageCache } from '../../storage/page-cache.ts'
+import { equalBytes } from '../../util/bytes.ts'
+import { emptyChange } from '../change.ts'
+import type { Committer } from '../committer.ts'
+import type { Opened } from '../opening.ts'
+import { dropBelow, storedChildren, walkTree } from '../tree-walk.ts'
 import { type AuditOptions, audit } from './audit.ts'
-import { emptyChange } from './change.ts'
-import type { Committer } from './committer.ts'
 import { type Finding, idOf } from './finding.ts'
-import type { Opened } from './opening.ts'
 import { rebuildChildren } from './rebuild.ts'
-import { dropBelow, storedChildren, walkTree } from './tree-walk.ts'
 
 export interface RepairOptions {
   /** Those of an audit; without them, one is made, which hashes all blocks. */

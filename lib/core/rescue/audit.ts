@@ -2,17 +2,17 @@
 // of its own from the oplog, as an opening would, so what only memory holds is no finding, and it works on logs that
 // are open elsewhere. Changes nothing; memory: caches of AUDIT_CACHE_BYTES. While a log is written to, a look can
 // fall between two writes: what was found counts only if it is found again. Design: reliability.md section 7.
-import type { LogFiles } from '../storage/log-files.ts'
-import { type OplogScan, scanOplog } from '../storage/oplog-scan.ts'
-import { readSecret } from '../storage/secret-file.ts'
-import { throwIfAborted } from '../util/abort.ts'
+import type { LogFiles } from '../../storage/log-files.ts'
+import { type OplogScan, scanOplog } from '../../storage/oplog-scan.ts'
+import { readSecret } from '../../storage/secret-file.ts'
+import { throwIfAborted } from '../../util/abort.ts'
+import { decodeManifest } from '../manifest.ts'
+import { isSigned, type Opened, usableKeyPair } from '../opening.ts'
+import { recover } from '../recovery.ts'
 import { guarded } from './audit-guard.ts'
 import { auditSectors } from './audit-sectors.ts'
 import { auditTree } from './audit-tree.ts'
 import { type Finding, Findings, idOf, REMEDY } from './finding.ts'
-import { decodeManifest } from './manifest.ts'
-import { isSigned, type Opened, usableKeyPair } from './opening.ts'
-import { recover } from './recovery.ts'
 
 export interface AuditOptions {
   /** Also hashes all blocks that are held. */
@@ -49,9 +49,8 @@ export async function audit(opened: Opened, options: AuditOptions = {}): Promise
     const findings = next.findings.filter((finding) => ids.has(idOf(finding)))
     last = { ...next, findings }
   }
-  // Of a file that another process makes shorter and longer again, not even that says much.
-  const isOurs = !opened.files.readOnly
-  return { ...last, findings: last.findings.filter(({ kind }) => isOurs || kind !== 'unreadable') }
+  // Of a file that is made shorter and longer again all the time, not even that says much.
+  return { ...last, findings: last.findings.filter(({ kind }) => kind !== 'unreadable') }
 }
 
 type Look = AuditReport & { readonly seq: number }

@@ -1,5 +1,5 @@
 // What an audit cannot read is a finding, not an error of the audit.
-import { LogwoodError } from '../errors.ts'
+import { LogwoodError } from '../../errors.ts'
 import { type Findings, REMEDY } from './finding.ts'
 
 /** Null: it failed, and the findings say so. @throws AbortError, and what is no error of the disk */

@@ -3,9 +3,9 @@
 //
 //   u8 reason (0 none, 1 damaged, 2 copied, 3 a peer is ahead) | buffer conflict (empty: none; conflict-format.ts)
 // Example, damaged, no conflict: 01 00
-import { StorageError } from '../errors.ts'
-import { copyOf, emptyBytes } from '../util/bytes.ts'
-import { buffer, type Codec } from '../util/codec.ts'
+import { StorageError } from '../../errors.ts'
+import { copyOf, emptyBytes } from '../../util/bytes.ts'
+import { buffer, type Codec } from '../../util/codec.ts'
 
 /** Why a log is behind: entries were lost, it is a copy of another, or a peer holds more that we signed. */
 export type BehindReason = 'damaged' | 'copied' | 'peer-ahead'

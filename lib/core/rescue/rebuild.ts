@@ -1,10 +1,10 @@
 // Rebuilding lost nodes from what is left: a parent from its children, a leaf from its block. How long a lost leaf's
 // block is follows from its parent and its sibling. What comes out is only a guess until the parent, which is
 // proven, turns out to be its hash.
-import { isLeaf, leftChildOf, rightChildOf, startOf } from '../merkle/flat-tree.ts'
-import { leafNode, type Node, parentNode } from '../merkle/node.ts'
-import type { CoreState } from './state.ts'
-import { areChildren } from './tree-walk.ts'
+import { isLeaf, leftChildOf, rightChildOf, startOf } from '../../merkle/flat-tree.ts'
+import { leafNode, type Node, parentNode } from '../../merkle/node.ts'
+import type { CoreState } from '../state.ts'
+import { areChildren } from '../tree-walk.ts'
 
 /** Nodes that were lost one above the other: a damaged page holds no more levels than this. */
 const MAX_REBUILD_DEPTH = 10

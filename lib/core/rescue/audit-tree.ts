@@ -1,17 +1,24 @@
 // Audit of nodes, presence and blocks against each other and against the head: each parent is the hash of its
 // children and as long as both; no node is missing between others; blocks that are held have their leaf. Deep: they
 // are what the leaf says. Goes through the tree in the order of the file, so it needs few pages at a time.
-import { endOf, isLeaf, leafOf, leftChildOf, rightChildOf, startOf } from '../merkle/flat-tree.ts'
-import { NODE_BYTES, PRESENCE_PAGE_BITS, PRESENCE_PAGE_BYTES } from '../storage/constants.ts'
-import type { LogFiles } from '../storage/log-files.ts'
-import { throwIfAborted } from '../util/abort.ts'
+import {
+  endOf,
+  isLeaf,
+  leafOf,
+  leftChildOf,
+  rightChildOf,
+  startOf
+} from '../../merkle/flat-tree.ts'
+import { NODE_BYTES, PRESENCE_PAGE_BITS, PRESENCE_PAGE_BYTES } from '../../storage/constants.ts'
+import type { LogFiles } from '../../storage/log-files.ts'
+import { throwIfAborted } from '../../util/abort.ts'
+import { BlockReader } from '../block-reader.ts'
+import { Offsets, UNKNOWN } from '../offsets.ts'
+import type { CoreState } from '../state.ts'
+import { areChildren } from '../tree-walk.ts'
 import type { AuditOptions, Checked } from './audit.ts'
 import { guarded } from './audit-guard.ts'
-import { BlockReader } from './block-reader.ts'
 import { type Findings, REMEDY } from './finding.ts'
-import { Offsets, UNKNOWN } from './offsets.ts'
-import type { CoreState } from './state.ts'
-import { areChildren } from './tree-walk.ts'
 
 /** Parents looked at between two looks at the signal. */
 const PARENTS_PER_TURN = 1024

@@ -1,12 +1,12 @@
 // Conflict: two signed histories of one log, under the same fork number (spec log.md section 12). Compares what a
 // peer proves, from 0 to a length that we have, with ours, and blames nobody without valid signatures. Changes
 // nothing.
-import type { Proof } from '../merkle/proof.ts'
-import type { Tree } from '../merkle/tree.ts'
-import { equalBytes } from '../util/bytes.ts'
+import type { Proof } from '../../merkle/proof.ts'
+import type { Tree } from '../../merkle/tree.ts'
+import { equalBytes } from '../../util/bytes.ts'
+import { encodeManifest, isCompat, type Manifest } from '../manifest.ts'
+import { verifyForkProof } from '../verifier.ts'
 import type { Conflict } from './conflict-format.ts'
-import { encodeManifest, isCompat, type Manifest } from './manifest.ts'
-import { verifyForkProof } from './verifier.ts'
 
 export interface ConflictContext {
   readonly key: Uint8Array

@@ -6,10 +6,10 @@
 // side: list roots at that length | list further nodes up to the signed head | buffer signature
 // Limits: 256 nodes per list, signatures as in signature-envelope.ts, 256 KiB in all.
 // Example, fork 1, length 2, no manifest, sides without nodes and signature: 01 01 02 00 000000 000000
-import { ProofError } from '../errors.ts'
-import { type Node, nodeCodec } from '../merkle/node.ts'
-import type { Proof } from '../merkle/proof.ts'
-import { equalBytes } from '../util/bytes.ts'
+import { ProofError } from '../../errors.ts'
+import { type Node, nodeCodec } from '../../merkle/node.ts'
+import type { Proof } from '../../merkle/proof.ts'
+import { equalBytes } from '../../util/bytes.ts'
 import {
   buffer,
   type Codec,
@@ -19,9 +19,9 @@ import {
   optionalBuffer,
   struct,
   uint
-} from '../util/codec.ts'
-import { MAX_CONFLICT_BYTES, MAX_PATCH_NODES } from './limits.ts'
-import { verifyForkProof } from './verifier.ts'
+} from '../../util/codec.ts'
+import { MAX_CONFLICT_BYTES, MAX_PATCH_NODES } from '../limits.ts'
+import { verifyForkProof } from '../verifier.ts'
 
 const VERSION = 1
 const nodes = list(nodeCodec, MAX_PATCH_NODES)

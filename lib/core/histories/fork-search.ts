@@ -1,13 +1,13 @@
 // ForkSearch: a higher fork whose head is verified, on the way to the length that it has in common with the local
 // tree: a stepper that reads local nodes by itself and names the hash that a peer has to give. Changes nothing;
 // Histories.moveTo makes the change of it. Spec log.md section 11.1.
-import { AncestorSearch, type HashRequest } from '../merkle/ancestor.ts'
-import type { Node } from '../merkle/node.ts'
-import type { Proof } from '../merkle/proof.ts'
-import type { Tree } from '../merkle/tree.ts'
-import type { NodeSource } from '../storage/node-source.ts'
-import { type Change, emptyChange } from './change.ts'
-import type { VerifiedFork } from './verifier.ts'
+import { AncestorSearch, type HashRequest } from '../../merkle/ancestor.ts'
+import type { Node } from '../../merkle/node.ts'
+import type { Proof } from '../../merkle/proof.ts'
+import type { Tree } from '../../merkle/tree.ts'
+import type { NodeSource } from '../../storage/node-source.ts'
+import { type Change, emptyChange } from '../change.ts'
+import type { VerifiedFork } from '../verifier.ts'
 
 export class ForkSearch {
   readonly fork: number

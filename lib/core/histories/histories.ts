@@ -1,18 +1,18 @@
 // Histories: how a log stands to other histories under its key: one that conflicts with ours, one of a higher fork,
 // one that goes on where ours was cut off or copied. Owner: Core. Design: reliability.md 6.4, 8 (R7 to R9).
-import { StateError } from '../errors.ts'
-import type { Proof } from '../merkle/proof.ts'
-import { writeSecret } from '../storage/secret-file.ts'
-import type { Committer } from './committer.ts'
+import { StateError } from '../../errors.ts'
+import type { Proof } from '../../merkle/proof.ts'
+import { writeSecret } from '../../storage/secret-file.ts'
+import type { Committer } from '../committer.ts'
+import { RESUME_FORK_STEP } from '../constants.ts'
+import type { Manifest } from '../manifest.ts'
+import type { Opened } from '../opening.ts'
+import { verifyForkProof } from '../verifier.ts'
+import type { Accepted, Writer } from '../writer.ts'
 import { compareHistories } from './conflict.ts'
 import { encodeConflict } from './conflict-format.ts'
-import { RESUME_FORK_STEP } from './constants.ts'
 import { ForkSearch } from './fork-search.ts'
-import type { Manifest } from './manifest.ts'
-import type { Opened } from './opening.ts'
 import type { Standings } from './standings.ts'
-import { verifyForkProof } from './verifier.ts'
-import type { Accepted, Writer } from './writer.ts'
 
 export interface HistoriesParts {
   readonly opened: Opened

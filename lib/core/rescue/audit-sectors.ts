@@ -5,11 +5,16 @@ import {
   IDENTITY_OFFSETS,
   SEAL_OFFSETS,
   SECTOR_BYTES
-} from '../storage/constants.ts'
-import type { File } from '../storage/file.ts'
-import { checksumSeed, decodeIdentity, decodeSeal, type Identity } from '../storage/oplog-format.ts'
-import { isZero } from '../storage/page-cache.ts'
-import { equalBytes } from '../util/bytes.ts'
+} from '../../storage/constants.ts'
+import type { File } from '../../storage/file.ts'
+import {
+  checksumSeed,
+  decodeIdentity,
+  decodeSeal,
+  type Identity
+} from '../../storage/oplog-format.ts'
+import { isZero } from '../../storage/page-cache.ts'
+import { equalBytes } from '../../util/bytes.ts'
 import { type Findings, REMEDY } from './finding.ts'
 
 export async function auditSectors(

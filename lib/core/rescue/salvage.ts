@@ -3,31 +3,31 @@
 // takes back what that head proves. The key comes from an identity sector that is left, else from the caller, else
 // from the key pair. A log with its key pair opens
 // `behind`: nothing is signed before it caught up or its owner says so. Design: reliability.md sections 6.4 and 7.
-import { type Env, systemEnv } from '../env.ts'
-import { ArgumentError, StateError, StorageError } from '../errors.ts'
+import { type Env, systemEnv } from '../../env.ts'
+import { ArgumentError, StateError, StorageError } from '../../errors.ts'
 import {
   FORMAT_VERSION,
   IDENTITY_OFFSETS,
   MIN_READER_VERSION,
   SECTOR_BYTES
-} from '../storage/constants.ts'
-import type { LogFiles } from '../storage/log-files.ts'
-import { Oplog } from '../storage/oplog.ts'
-import { decodeIdentity } from '../storage/oplog-format.ts'
-import { emptyPage, sealedPage } from '../storage/presence-file.ts'
-import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
-import { throwIfAborted } from '../util/abort.ts'
-import { equalBytes } from '../util/bytes.ts'
-import { type CoreLimits, defaultLimits } from './constants.ts'
+} from '../../storage/constants.ts'
+import type { LogFiles } from '../../storage/log-files.ts'
+import { Oplog } from '../../storage/oplog.ts'
+import { decodeIdentity } from '../../storage/oplog-format.ts'
+import { emptyPage, sealedPage } from '../../storage/presence-file.ts'
+import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../../storage/secret-file.ts'
+import { throwIfAborted } from '../../util/abort.ts'
+import { equalBytes } from '../../util/bytes.ts'
+import { type CoreLimits, defaultLimits } from '../constants.ts'
 import {
   compatManifest,
   defaultManifest,
   encodeManifest,
   type Manifest,
   manifestKey
-} from './manifest.ts'
-import { firstHalf, openLog } from './opening.ts'
-import { CoreState } from './state.ts'
+} from '../manifest.ts'
+import { firstHalf, openLog } from '../opening.ts'
+import { CoreState } from '../state.ts'
 
 export interface SalvageOptions {
   /** Needed where neither the oplog nor the key pair tells it. */
