@@ -5,7 +5,7 @@
 import { MAX_ASSEMBLY_BYTES } from './constants.ts'
 
 /** From this part of the cap on: what sockets have read ahead of us is not seen here, and comes on top. */
-const HOLD_SHARE = 5 / 8
+const HOLD_SHARE = 1 / 2
 
 /** One connection, as the cap sees it. */
 export interface Assembler {

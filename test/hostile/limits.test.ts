@@ -203,7 +203,7 @@ test('rates', (t) => {
 })
 
 test('messages being assembled: the largest wait, and nothing stands still', (t) => {
-  const cap = new Assembly(800)
+  const cap = new Assembly(1_000)
   const log: string[] = []
   const one = (name: string) => ({
     isPaused: false,
