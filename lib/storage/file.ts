@@ -8,6 +8,9 @@ import { StorageError } from '../errors.ts'
 
 type Done = (error: Error | null) => void
 
+/** How a read past the end of a file is told from one that the disk refuses. */
+export const ENDS_BEFORE = 'The file ends before'
+
 /**
  * What a back-end offers: the shape of random-access-storage 3, and four extras, each optional.
  * Reads past the end fail.
@@ -290,7 +293,7 @@ class DiskStorage implements RandomAccess {
 }
 
 function pastTheEnd(): Error {
-  return new Error('The file ends before')
+  return new Error(ENDS_BEFORE)
 }
 
 function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {

@@ -2,6 +2,7 @@
 // of its own from the oplog, as an opening would, so what only memory holds is no finding, and it works on logs that
 // are open elsewhere. Changes nothing; memory: caches of AUDIT_CACHE_BYTES. While a log is written to, a look can
 // fall between two writes: what was found counts only if it is found again. Design: reliability.md section 7.
+import { ENDS_BEFORE } from '../../storage/file.ts'
 import type { LogFiles } from '../../storage/log-files.ts'
 import { type OplogScan, scanOplog } from '../../storage/oplog-scan.ts'
 import { readSecret } from '../../storage/secret-file.ts'
@@ -49,8 +50,11 @@ export async function audit(opened: Opened, options: AuditOptions = {}): Promise
     const findings = next.findings.filter((finding) => ids.has(idOf(finding)))
     last = { ...next, findings }
   }
-  // Of a file that is made shorter and longer again all the time, not even that says much.
-  return { ...last, findings: last.findings.filter(({ kind }) => kind !== 'unreadable') }
+  // Of a file that is made shorter and longer again all the time, not even its end says much.
+  const isOurs = !opened.files.readOnly
+  const isMoving = ({ kind, message }: Finding): boolean =>
+    kind === 'unreadable' && (!isOurs || message.endsWith(ENDS_BEFORE))
+  return { ...last, findings: last.findings.filter((finding) => !isMoving(finding)) }
 }
 
 type Look = AuditReport & { readonly seq: number }
