@@ -29,7 +29,7 @@ import { makeProof } from './prover.ts'
 import { type AuditOptions, type AuditReport, audit } from './rescue/audit.ts'
 import { type RepairOptions, type RepairReport, repair } from './rescue/repair.ts'
 import type { CoreState, Damage } from './state.ts'
-import { type Accepted, Writer } from './writer.ts'
+import { type Accepted, type Seal, Writer } from './writer.ts'
 
 /** The proof that one key signed two histories. */
 export interface CoreConflict {
@@ -307,15 +307,16 @@ export class Core extends Resource {
   // Changes.
 
   /**
-   * All blocks or none. They must not change until it resolves.
+   * All blocks or none. They must not change until it resolves. `seal` makes blocks of them, for the place they get.
    * @throws ArgumentError LIMIT_EXCEEDED; StateError NOT_WRITABLE, BEHIND, CLOSED; StorageError WRITE_FAILED
    */
   async append(
     blocks: readonly Uint8Array[],
-    options: { durability?: Durability } = {}
+    options: { durability?: Durability; seal?: Seal } = {}
   ): Promise<SignedHead> {
     this.assertOpen('log')
-    return this.#writer.append(blocks, options.durability ?? this.#opened.durability)
+    const { durability = this.#opened.durability, seal = null } = options
+    return this.#writer.append(blocks, durability, seal)
   }
 
   /**

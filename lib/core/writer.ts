@@ -30,6 +30,9 @@ export interface WriterParts {
 
 export type Accepted = 'stored' | 'already-here' | 'outdated'
 
+/** Makes a block of a text, once its place in the log is certain. */
+export type Seal = (text: Uint8Array, at: { index: number; fork: number }) => Uint8Array
+
 export class Writer {
   readonly #parts: WriterParts
   /** Stored nodes, with those of changes under way laid over them. */
@@ -69,11 +72,16 @@ export class Writer {
     return this.#settling
   }
 
-  async append(blocks: readonly Uint8Array[], level: Durability): Promise<SignedHead> {
+  async append(
+    texts: readonly Uint8Array[],
+    level: Durability,
+    seal: Seal | null
+  ): Promise<SignedHead> {
     const keyPair = this.assertWritable()
-    assertBlocks(blocks)
+    assertBlocks(texts)
     if (!this.#isSettled) await this.settle()
     const base = this.#parts.committer.tip
+    const blocks = seal === null ? texts : sealAll(texts, base, seal)
     const batch = base.extend()
     batch.appendAll(blocks)
     const tree = batch.tree()
@@ -251,6 +259,14 @@ function assertBlocks(blocks: readonly Uint8Array[]): void {
       )
     }
   }
+}
+
+function sealAll(
+  texts: readonly Uint8Array[],
+  { length, fork }: Tree,
+  seal: Seal
+): readonly Uint8Array[] {
+  return texts.map((text, i) => seal(text, { index: length + i, fork }))
 }
 
 function isCount(value: number, most: number): boolean {

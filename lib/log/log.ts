@@ -15,6 +15,7 @@ import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import { Resource } from '../util/resource.ts'
+import { type BlockCipher, cipherOf, type Encryption } from './block-cipher.ts'
 import {
   BlockIterator,
   type BlockStream,
@@ -43,17 +44,19 @@ import {
 import { waitForBlock, waitForByte } from './waiting.ts'
 
 const APPEND_OPTIONS = ['durability', 'signal']
-const SESSION_OPTIONS = ['encoding']
+const SESSION_OPTIONS = ['encoding', 'encryption']
 
 export class Log<T = Uint8Array> extends Resource {
   readonly #opened: OpenedLog
   readonly #encoding: Encoding<T>
   readonly #snapshot: Snapshot | null
+  #cipher: BlockCipher | null
 
-  private constructor(opened: OpenedLog, { encoding, snapshot }: SessionParts<T>) {
+  private constructor(opened: OpenedLog, { encoding, cipher, snapshot }: SessionParts<T>) {
     super()
     this.#opened = opened
     this.#encoding = encoding
+    this.#cipher = cipher
     this.#snapshot = snapshot
     opened.acquire(snapshot)
   }
@@ -77,7 +80,16 @@ export class Log<T = Uint8Array> extends Resource {
     checkLogOptions(options)
     throwIfAborted(options.signal)
     const encoding = encodingOf(options.encoding)
-    return new Log<T>(await OpenedLog.open(location, options), { encoding, snapshot: null })
+    const { encryption = null } = options
+    const opened = await OpenedLog.open(location, options)
+    try {
+      const cipher = encryption === null ? null : cipherOf(encryption, opened)
+      return new Log<T>(opened, { encoding, cipher, snapshot: null })
+    } catch (error) {
+      opened.acquire(null)
+      await opened.release(null)
+      throw error
+    }
   }
 
   /** 32 bytes: what readers need. */
@@ -95,8 +107,9 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#snapshot?.length ?? this.#core.tree.length
   }
 
+  /** Of the values: what encryption adds to each block does not count. */
   get byteLength(): number {
-    return this.#snapshot?.byteLength ?? this.#core.tree.byteLength
+    return this.#payloadOf(this.#snapshot ?? this.#core.tree)
   }
 
   /** Up to here the log outlasts a power cut. */
@@ -149,8 +162,12 @@ export class Log<T = Uint8Array> extends Resource {
     const list = (Array.isArray(values) ? values : [values]) as readonly T[]
     const blocks = list.map((value) => this.#encoding.encode(value))
     const { durability } = options
-    const head = await this.#core.append(blocks, durability === undefined ? {} : { durability })
-    return { length: head.length, byteLength: head.byteLength }
+    const cipher = this.#cipher
+    const head = await this.#core.append(blocks, {
+      ...(durability === undefined ? {} : { durability }),
+      ...(cipher === null ? {} : { seal: (block, at) => cipher.encrypt(block, at) })
+    })
+    return { length: head.length, byteLength: this.#payloadOf(head) }
   }
 
   /**
@@ -161,8 +178,10 @@ export class Log<T = Uint8Array> extends Resource {
   async get(index: number, options: GetOptions & { wait: false }): Promise<T | null>
   async get(index: number, options?: GetOptions): Promise<T>
   async get(index: number, options?: GetOptions): Promise<T | null> {
-    const block = await this.#block(index, options)
-    return block === null ? null : decodeBlock(this.#encoding, index, block)
+    const stored = await this.#block(index, options)
+    if (stored === null) return null
+    const block = this.#cipher === null ? stored : this.#cipher.decrypt(stored, index)
+    return decodeBlock(this.#encoding, index, block)
   }
 
   /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
@@ -192,7 +211,7 @@ export class Log<T = Uint8Array> extends Resource {
     checkInteger(byteOffset, 0, 'seek: byteOffset')
     checkGetOptions(options, 'seek')
     this.assertOpen('log')
-    return await waitForByte(this.#opened, byteOffset, options)
+    return await waitForByte(this.#opened, byteOffset, this.#paddingBytes, options)
   }
 
   /**
@@ -268,20 +287,26 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#opened.connections.encrypt(raw, options)
   }
 
+  /** From now on this session, and those derived from it, encrypt and decrypt so; null: neither. */
+  setEncryption(encryption: Encryption | BlockCipher | null): void {
+    this.assertOpen('log')
+    this.#cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
+  }
+
   /** Another handle on the same log, perhaps with another encoding. The log closes with its last session. */
-  session(options: { encoding: 'binary' }): Log<Uint8Array>
-  session(options: { encoding: 'utf-8' }): Log<string>
-  session<U>(options: { encoding: 'json' | Codec<U> }): Log<U>
-  session(options?: Record<string, never>): Log<T>
+  session(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
+  session(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
+  session<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
+  session(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
   session<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('session', options, this.#snapshot)
   }
 
   /** A session that stays at the present length, whatever is appended. */
-  snapshot(options: { encoding: 'binary' }): Log<Uint8Array>
-  snapshot(options: { encoding: 'utf-8' }): Log<string>
-  snapshot<U>(options: { encoding: 'json' | Codec<U> }): Log<U>
-  snapshot(options?: Record<string, never>): Log<T>
+  snapshot(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
+  snapshot(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
+  snapshot<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
+  snapshot(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
   snapshot<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('snapshot', options, this.#snapshot ?? new Snapshot(this.#core.tree))
   }
@@ -408,6 +433,14 @@ export class Log<T = Uint8Array> extends Resource {
     return await waitForBlock(this.#opened, index, options)
   }
 
+  get #paddingBytes(): number {
+    return this.#cipher?.paddingBytes ?? 0
+  }
+
+  #payloadOf({ length, byteLength }: { length: number; byteLength: number }): number {
+    return byteLength - length * this.#paddingBytes
+  }
+
   #assertNoSnapshot(): void {
     if (this.#snapshot !== null) throw new StateError('NOT_WRITABLE', 'A snapshot is read only')
   }
@@ -415,10 +448,15 @@ export class Log<T = Uint8Array> extends Resource {
   #derive<U>(call: string, options: SessionOptions<U>, snapshot: Snapshot | null): Log<U> {
     this.assertOpen('log')
     checkOptions(options, SESSION_OPTIONS, call)
+    const { encryption } = options
     const encoding =
       options.encoding === undefined
         ? (this.#encoding as unknown as Encoding<U>)
         : encodingOf(options.encoding)
-    return new Log<U>(this.#opened, { encoding, snapshot })
+    let cipher = this.#cipher
+    if (encryption !== undefined) {
+      cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
+    }
+    return new Log<U>(this.#opened, { encoding, cipher, snapshot })
   }
 }
