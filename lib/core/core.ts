@@ -4,6 +4,7 @@
 // acknowledged (`tree`, `holds`, `read`, the event `applied`).
 // Invariants: blocks that it returns hash to their leaf; what it signs lies above all it signed before (Fence).
 // Design: architecture.md sections 5 and 6, reliability.md sections 2 to 6.
+import type { KeyPair } from '../crypto/key-pair.ts'
 import { StorageError } from '../errors.ts'
 import { rootsOf } from '../merkle/flat-tree.ts'
 import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
@@ -220,6 +221,11 @@ export class Core extends Resource {
   /** Immutable: keeping it is a snapshot. */
   get tree(): Tree {
     return this.#state.tree
+  }
+
+  /** Who signs here; null: nobody. */
+  get keyPair(): KeyPair | null {
+    return this.#opened.keyPair
   }
 
   /** Whether there is a key pair that may sign; it may still be `behind`. */

@@ -49,9 +49,9 @@ export class SnapshotView implements View {
   }
 
   async fetch(index: number, signal: AbortSignal): Promise<Uint8Array> {
-    this.#check(index)
+    this.check(index)
     const block = await this.#below.fetch(index, signal)
-    this.#check(index)
+    this.check(index)
     return block
   }
 
@@ -64,7 +64,8 @@ export class SnapshotView implements View {
     if (index < this.#sharedLength) this.#kept.set(index, block)
   }
 
-  #check(index: number): void {
+  /** @throws HypercoreError SNAPSHOT_NOT_AVAILABLE if it cannot come any more */
+  check(index: number): void {
     if (index < this.#sharedLength) return
     throw new HypercoreError('SNAPSHOT_NOT_AVAILABLE', `Block ${index} is not in the snapshot`)
   }

@@ -2,9 +2,11 @@
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
 
 import type { Core, CoreConflict } from '../core/core.ts'
+import type { Manifest } from '../core/manifest.ts'
 import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
 import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
 import type { SalvageReport } from '../core/rescue/salvage.ts'
+import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
@@ -38,6 +40,7 @@ import {
   type SessionOptions,
   type SessionParts,
   Snapshot,
+  type TruncateOptions,
   type WaitOptions,
   whileWanted
 } from './session.ts'
@@ -100,6 +103,16 @@ export class Log<T = Uint8Array> extends Resource {
   /** 32 bytes: names the log to others without giving the key away. */
   get discoveryKey(): Uint8Array {
     return this.#core.discoveryKey
+  }
+
+  /** Who may sign; null until a reader has learned it with the first proof. */
+  get manifest(): Manifest | null {
+    return this.#core.manifest
+  }
+
+  /** Who signs here, with the secret key; null: nobody. Not for logs, messages or other people. */
+  get keyPair(): KeyPair | null {
+    return this.#core.keyPair
   }
 
   /** In blocks; fixed in a snapshot. */
@@ -326,12 +339,15 @@ export class Log<T = Uint8Array> extends Resource {
     return new BlockIterator(this, {})
   }
 
-  /** Cuts the log to a length, under the next fork number. @throws StateError NOT_WRITABLE */
-  async truncate(length: number, options: WaitOptions = {}): Promise<void> {
+  /** Cuts the log to a length, under the next fork number or a given higher one. @throws StateError NOT_WRITABLE */
+  async truncate(length: number, options: TruncateOptions = {}): Promise<void> {
+    const { fork, ...rest } = options
     checkInteger(length, 0, 'truncate: length')
+    if (fork !== undefined) checkInteger(fork, 0, 'truncate: fork')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await whileWanted('truncate', options, () => this.#core.truncate(length))
+    const how = fork === undefined ? {} : { fork }
+    await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
   }
 
   /** Forgets the bytes of blocks [start, end); they can be fetched again. */
