@@ -9,7 +9,7 @@ import type { DownloadOptions } from '../log/download.ts'
 import { discoveryKeyOf, type Manifest } from '../core/manifest.ts'
 import type { Mux } from '../mux/mux.ts'
 import { background } from '../util/background.ts'
-import { toBuffer } from '../util/bytes.ts'
+import { fromUtf8, toBuffer } from '../util/bytes.ts'
 import type { Codec } from '../util/codec.ts'
 import { BatchView } from './batch-view.ts'
 import { decodeValue, encodeValue, encodingFrom, type ValueEncoding } from './encodings.ts'
@@ -530,6 +530,19 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return commitTo(core, state, options)
   }
 
+  /** Keeps a value by name beside this copy of the core; null: no longer. Peers never see it. */
+  async setUserData(name: string, value: Uint8Array | string | null): Promise<void> {
+    const core = await this.#toOpen()
+    const bytes = typeof value === 'string' ? fromUtf8(value) : value
+    await translated(core.log.setUserData(name, bytes), core.discoveryKey)
+  }
+
+  async getUserData(name: string): Promise<Buffer | null> {
+    const core = await this.#toOpen()
+    const value = core.log.getUserData(name)
+    return value === null ? null : toBuffer(value)
+  }
+
   // Peers.
 
   /**
@@ -599,6 +612,10 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (checkout !== undefined && this.#view.kind === 'batch') await this.#checkOut(core, checkout)
     this.writable =
       !this.#isReadOnly && (this.#view.kind !== 'live' || signingPair(this.keyPair) !== null)
+    for (const [name, value] of Object.entries(options.userData ?? {})) {
+      const bytes = typeof value === 'string' ? fromUtf8(value) : value
+      await translated(core.log.setUserData(name, bytes), core.discoveryKey)
+    }
     this.opened = true
   }
 

@@ -152,12 +152,6 @@ function fits(manifest: Manifest, key: Uint8Array): boolean {
   return isCompat(manifest, key) || equalBytes(manifestKey(manifest), key)
 }
 
-async function purge(location: Location): Promise<void> {
-  try {
-    const log = await Log.open(location, { createIfMissing: false })
-    await log.purge()
-  } catch (error) {
-    if (error instanceof LogwoodError && error.code === 'NOT_FOUND') return
-    throw error
-  }
+function purge(_location: Location): Promise<void> {
+  throw new HypercoreError('INVALID_OPERATION', 'overwrite is not supported')
 }

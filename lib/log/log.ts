@@ -40,7 +40,6 @@ import {
   type SessionOptions,
   type SessionParts,
   Snapshot,
-  type TruncateOptions,
   type WaitOptions,
   whileWanted
 } from './session.ts'
@@ -105,16 +104,6 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#core.discoveryKey
   }
 
-  /** Who may sign; null until a reader has learned it with the first proof. */
-  get manifest(): Manifest | null {
-    return this.#core.manifest
-  }
-
-  /** Who signs here, with the secret key; null: nobody. Not for logs, messages or other people. */
-  get keyPair(): KeyPair | null {
-    return this.#core.keyPair
-  }
-
   /** In blocks; fixed in a snapshot. */
   get length(): number {
     return this.#snapshot?.length ?? this.#core.tree.length
@@ -142,6 +131,16 @@ export class Log<T = Uint8Array> extends Resource {
 
   get writable(): boolean {
     return this.#snapshot === null && this.#core.writable
+  }
+
+  /** Who may sign; null as long as only the key is known. */
+  get manifest(): Manifest | null {
+    return this.#core.manifest
+  }
+
+  /** The pair that signs here; null: none. */
+  get keyPair(): KeyPair | null {
+    return this.#core.keyPair
   }
 
   /** Connected peers that have this log, as they are now. */
@@ -339,11 +338,13 @@ export class Log<T = Uint8Array> extends Resource {
     return new BlockIterator(this, {})
   }
 
-  /** Cuts the log to a length, under the next fork number or a given higher one. @throws StateError NOT_WRITABLE */
-  async truncate(length: number, options: TruncateOptions = {}): Promise<void> {
+  /**
+   * Cuts the log to a length, under the next fork number, or a higher one that is given.
+   * @throws StateError NOT_WRITABLE; ArgumentError INVALID_ARGUMENT
+   */
+  async truncate(length: number, options: { fork?: number } & WaitOptions = {}): Promise<void> {
     const { fork, ...rest } = options
     checkInteger(length, 0, 'truncate: length')
-    if (fork !== undefined) checkInteger(fork, 0, 'truncate: fork')
     this.assertOpen('log')
     this.#assertNoSnapshot()
     const how = fork === undefined ? {} : { fork }
@@ -383,6 +384,26 @@ export class Log<T = Uint8Array> extends Resource {
     const { trust, ...rest } = options
     this.assertOpen('log')
     await whileWanted('resume', rest, () => this.#core.resume({ trust }))
+  }
+
+  /**
+   * Keeps bytes under a name beside this copy of the log, never sent to anybody; null removes them. Durable when it
+   * resolves. All names and values together have at most 64 KiB.
+   * @throws ArgumentError INVALID_ARGUMENT, LIMIT_EXCEEDED; StateError NOT_WRITABLE (opened read only)
+   */
+  async setUserData(
+    name: string,
+    value: Uint8Array | null,
+    options: WaitOptions = {}
+  ): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('setUserData', options, () => this.#core.setUserData(name, value))
+  }
+
+  /** What setUserData kept under that name; null: nothing. */
+  getUserData(name: string): Uint8Array | null {
+    this.assertOpen('log')
+    return this.#core.userData(name)
   }
 
   /** Resolves when everything acknowledged before outlasts a power cut. @throws StorageError WRITE_FAILED */

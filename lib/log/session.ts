@@ -26,12 +26,6 @@ export interface AppendOptions {
   signal?: AbortSignal
 }
 
-export interface TruncateOptions {
-  /** The fork number afterwards: higher than the present one, by default the next. */
-  fork?: number
-  signal?: AbortSignal
-}
-
 export interface SessionOptions<T> {
   encoding?: EncodingName | Codec<T>
   /** Instead of that of the session it comes from; null: blocks as they are stored. */
