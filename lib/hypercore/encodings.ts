@@ -1,7 +1,7 @@
 // How values become blocks: by a name, a codec of compact-encoding's shape, or an abstract encoding. Bytes are never
 // encoded, and without an encoding strings are UTF-8.
 import { emptyBytes, fromUtf8, toBuffer } from '../util/bytes.ts'
-import { type Codec, codecFrom, type CodecState, decode } from '../util/codec.ts'
+import { type Codec, type CodecState, codecFrom, decode } from '../util/codec.ts'
 import { HypercoreError } from './errors.ts'
 
 /** Whatever compact-encoding makes a codec of; unknown names mean binary. */

@@ -1,7 +1,13 @@
 // Encryption as Hypercore's sessions have it: a provider that works in place, on a block with room for its padding in
 // front. DefaultEncryption is Logwood's own cipher in that shape: npm hypercore reads what it writes, and the reverse.
+
+import {
+  type BlockCipher,
+  type CipherContext,
+  cipherOf,
+  PADDING_BYTES
+} from '../log/block-cipher.ts'
 import { copyOf, toBuffer } from '../util/bytes.ts'
-import { type BlockCipher, type CipherContext, cipherOf, PADDING_BYTES } from '../log/block-cipher.ts'
 
 /** Each block begins with `padding` bytes of the provider's own. */
 export interface EncryptionProvider {
@@ -59,9 +65,13 @@ export class DefaultEncryption implements EncryptionProvider {
 }
 
 /** The provider for what was given; null: none. */
-export function providerFrom(options: EncryptionOptions, key: Uint8Array): EncryptionProvider | null {
+export function providerFrom(
+  options: EncryptionOptions,
+  key: Uint8Array
+): EncryptionProvider | null {
   const { encryptionKey, encryption } = options
-  if (encryptionKey) return providerOf({ key: encryptionKey, block: options.isBlockKey === true }, key)
+  if (encryptionKey)
+    return providerOf({ key: encryptionKey, block: options.isBlockKey === true }, key)
   return encryption ? providerOf(encryption, key) : null
 }
 

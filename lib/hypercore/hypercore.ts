@@ -3,10 +3,10 @@
 // log, a View is what the session looks at. What differs on purpose: docs/coming-from-hypercore.md.
 import { EventEmitter } from 'node:events'
 import { keyFromText } from '../core/key-text.ts'
+import { discoveryKeyOf, type Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { blockKeyOf } from '../log/block-cipher.ts'
 import type { DownloadOptions } from '../log/download.ts'
-import { discoveryKeyOf, type Manifest } from '../core/manifest.ts'
 import type { Mux } from '../mux/mux.ts'
 import { background } from '../util/background.ts'
 import { fromUtf8, toBuffer } from '../util/bytes.ts'
@@ -42,8 +42,8 @@ import type { CorePeer } from './peers.ts'
 import {
   createProtocolStream,
   isStream,
-  protocolMux,
   type ProtocolStream,
+  protocolMux,
   type ReplicateOptions
 } from './protocol-stream.ts'
 import { type DownloadRange, RangeDownload } from './range-download.ts'
@@ -56,8 +56,8 @@ import type { Extent, View } from './view.ts'
 import {
   type AppendOptions,
   appendTo,
-  clearIn,
   type CommitOptions,
+  clearIn,
   commitTo,
   contextOf,
   type TruncateOptions,
@@ -374,11 +374,15 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.#assertNotClosing('seek')
     const wait = options.wait ?? this.wait
     const list = options.activeRequests ?? this.activeRequests
-    const place = await core.requests.run(list, { timeoutMs: options.timeout ?? this.timeout }, async (signal) => {
-      const paddingBytes = this.padding
-      await using log = core.log.session({ encryption: plainCipher(paddingBytes) })
-      return translated(log.seek(byteOffset, { wait, signal }), core.discoveryKey)
-    })
+    const place = await core.requests.run(
+      list,
+      { timeoutMs: options.timeout ?? this.timeout },
+      async (signal) => {
+        const paddingBytes = this.padding
+        await using log = core.log.session({ encryption: plainCipher(paddingBytes) })
+        return translated(log.seek(byteOffset, { wait, signal }), core.discoveryKey)
+      }
+    )
     return place === null ? null : [place.index, place.byteOffset]
   }
 
@@ -470,7 +474,8 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.#assertNotClosing('append')
     const view = this.#view
     const keyPair = options.keyPair ?? this.keyPair
-    const maySign = view.kind !== 'live' || signingPair(keyPair) !== null || options.writable === true
+    const maySign =
+      view.kind !== 'live' || signingPair(keyPair) !== null || options.writable === true
     if (this.#isReadOnly || view.kind === 'snapshot' || !(maySign || options.signature)) {
       throw this.#error('SESSION_NOT_WRITABLE', 'The session may not append')
     }
@@ -480,7 +485,10 @@ export class Hypercore<T = Buffer> extends EventEmitter {
       batch.map((value) => encodeValue(this.valueEncoding, value, this.padding))
     for (const { byteLength } of blocks) {
       if (byteLength > MAX_BLOCK_BYTES) {
-        throw this.#error('BAD_ARGUMENT', `A block of ${byteLength} bytes, at most ${MAX_BLOCK_BYTES}`)
+        throw this.#error(
+          'BAD_ARGUMENT',
+          `A block of ${byteLength} bytes, at most ${MAX_BLOCK_BYTES}`
+        )
       }
     }
     const provider = this.encryption
@@ -532,9 +540,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
 
   /** Keeps a value by name beside this copy of the core; null: no longer. Peers never see it. */
   async setUserData(name: string, value: Uint8Array | string | null): Promise<void> {
-    const core = await this.#toOpen()
-    const bytes = typeof value === 'string' ? fromUtf8(value) : value
-    await translated(core.log.setUserData(name, bytes), core.discoveryKey)
+    await setUserData(await this.#toOpen(), { [name]: value })
   }
 
   async getUserData(name: string): Promise<Buffer | null> {
@@ -559,7 +565,11 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const stream = createProtocolStream(target, options)
     const mux = protocolMux(stream)
     if (this.core !== null) this.core.attach(mux)
-    else background(this.opening.then(() => this.core?.attach(mux)), () => mux.destroy())
+    else
+      background(
+        this.opening.then(() => this.core?.attach(mux)),
+        () => mux.destroy()
+      )
     return stream
   }
 
@@ -573,7 +583,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     let options = given
     if (given.preload) options = { ...given, ...(await given.preload) }
     const core =
-      options.parent?.core ?? options.core ?? new SharedCore(options.storage ?? storage, key, options)
+      options.parent?.core ??
+      options.core ??
+      new SharedCore(options.storage ?? storage, key, options)
     this.core = core
     this.sessions = core.sessions
     core.sessions.push(this)
@@ -599,10 +611,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (!core.opened) await core.ready()
     if (parent !== null && !parent.opened) await parent.ready()
     this.keyPair ??= options.keyPair ?? parent?.keyPair ?? core.keyPair
-    this.encryption = parent?.encryption ?? null
-    this.encryption ??= providerFrom(options, contextOf(core).key)
-    this.valueEncoding = encodingFrom(options.valueEncoding)
-    this.encodeBatch = options.encodeBatch ?? null
+    this.#applyCodecs(core, options)
     this.#look(core, viewFor(core, parent?.state ?? core.live, options))
     if (options.exclusive === true && options.writable !== false) {
       this.exclusive = true
@@ -612,11 +621,14 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (checkout !== undefined && this.#view.kind === 'batch') await this.#checkOut(core, checkout)
     this.writable =
       !this.#isReadOnly && (this.#view.kind !== 'live' || signingPair(this.keyPair) !== null)
-    for (const [name, value] of Object.entries(options.userData ?? {})) {
-      const bytes = typeof value === 'string' ? fromUtf8(value) : value
-      await translated(core.log.setUserData(name, bytes), core.discoveryKey)
-    }
+    await setUserData(core, options.userData ?? {})
     this.opened = true
+  }
+
+  #applyCodecs(core: SharedCore, options: OpenOptions): void {
+    this.encryption = options.parent?.encryption ?? providerFrom(options, contextOf(core).key)
+    this.valueEncoding = encodingFrom(options.valueEncoding)
+    this.encodeBatch = options.encodeBatch ?? null
   }
 
   #look(core: SharedCore, view: View): void {
@@ -714,6 +726,16 @@ function viewFor(core: SharedCore, parent: View, options: OpenOptions): View {
   return snapshot === true && !(parent instanceof SnapshotView) ? core.snapshotOf(parent) : parent
 }
 
+async function setUserData(
+  core: SharedCore,
+  data: Readonly<Record<string, Uint8Array | string | null>>
+): Promise<void> {
+  for (const [name, value] of Object.entries(data)) {
+    const bytes = typeof value === 'string' ? fromUtf8(value) : value
+    await translated(core.log.setUserData(name, bytes), core.discoveryKey)
+  }
+}
+
 /** For Log.seek, which leaves out the padding of an encrypted log. */
 function plainCipher(paddingBytes: number): {
   paddingBytes: number
@@ -723,6 +745,18 @@ function plainCipher(paddingBytes: number): {
   return { paddingBytes, encrypt: (block) => block, decrypt: (block) => block }
 }
 
+export type { EncryptionInput, EncryptionProvider } from './encryption.ts'
+export type { HypercoreError, HypercoreErrorCode } from './errors.ts'
+export type { Info } from './info.ts'
+export type { ManifestInput } from './manifest.ts'
+export type { HypercoreOptions, HypercoreStorage, SessionOptions } from './options.ts'
+export type { CorePeer } from './peers.ts'
+export type { ProtocolStream, ReplicateOptions } from './protocol-stream.ts'
+export type { DownloadRange, RangeDownload } from './range-download.ts'
+export type { ActiveRequests } from './requests.ts'
+export type { ByteStreamOptions, ReadStreamOptions } from './stream-options.ts'
+export type { Extent } from './view.ts'
+export type { AppendOptions, CommitOptions, TruncateOptions } from './writing.ts'
 export { Hypercore as 'module.exports' }
 // biome-ignore lint/style/noDefaultExport: the shape of npm hypercore, for who imports it so
 export default Hypercore

@@ -64,7 +64,7 @@ function wishOf(
     key,
     keyPair,
     manifest,
-    compat: options.compat ?? manifest === null,
+    compat: options.compat === true,
     createIfMissing: options.createIfMissing !== false,
     overwrite: options.overwrite === true,
     options: {

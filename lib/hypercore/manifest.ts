@@ -39,9 +39,7 @@ export function keyFrom(input: ManifestInput, options: KeyOptions = {}): Buffer 
   const isPublicKey = input instanceof Uint8Array && input.byteLength === 32
   const signer = isPublicKey ? { publicKey: input, ...(namespace ? { namespace } : {}) } : null
   const manifest = manifestFrom(
-    signer === null
-      ? input
-      : { ...(version === undefined ? {} : { version }), signers: [signer] }
+    signer === null ? input : { ...(version === undefined ? {} : { version }), signers: [signer] }
   )
   const [first] = manifest.signers
   return toBuffer(compat && first !== undefined ? first.publicKey : manifestKey(manifest))
@@ -75,7 +73,7 @@ export function withBuffers(manifest: Manifest): Manifest {
       publicKey: toBuffer(signer.publicKey)
     })),
     prologue: prologue && { hash: toBuffer(prologue.hash), length: prologue.length },
-    linked: linked && linked.map(toBuffer),
+    linked: linked === null ? null : linked.map(toBuffer),
     userData: userData && toBuffer(userData)
   }
 }

@@ -66,7 +66,7 @@ export interface HypercoreOptions extends SessionOptions {
   /** What is stored there is purged first. */
   overwrite?: boolean
   force?: boolean
-  /** Whether the key is a public key, as before manifests; default true without a manifest. */
+  /** True: the key of a new core is its public key, as before manifests. */
   compat?: boolean
   /** False: higher forks of the writer are not followed. */
   allowFork?: boolean

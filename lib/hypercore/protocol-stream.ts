@@ -118,10 +118,18 @@ export function protocolMux(stream: object): Mux {
 /** Whether the stream is one that replicate takes. */
 export function isStream(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
-  return value instanceof Mux || 'pipe' in value || 'noiseStream' in value || value instanceof SecretStream
+  return (
+    value instanceof Mux ||
+    'pipe' in value ||
+    'noiseStream' in value ||
+    value instanceof SecretStream
+  )
 }
 
-function createPiped(isInitiator: boolean, { keyPair, keepAlive }: ReplicateOptions): ProtocolStream {
+function createPiped(
+  isInitiator: boolean,
+  { keyPair, keepAlive }: ReplicateOptions
+): ProtocolStream {
   const { inner, outer } = createRawPair()
   const stream = new SecretStream({
     isInitiator,

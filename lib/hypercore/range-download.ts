@@ -1,6 +1,6 @@
 // RangeDownload: a wish for a range of blocks, in Hypercore's shape: it may be made before the core is open, and comes
 // to false if it is given up.
-import { type DownloadOptions } from '../log/download.ts'
+import type { DownloadOptions } from '../log/download.ts'
 import { background } from '../util/background.ts'
 import type { ActiveRequests } from './requests.ts'
 
@@ -66,7 +66,13 @@ export class RangeDownload {
   }
 }
 
-function rangeOf({ start = 0, end = -1, length, blocks, linear = false }: DownloadRange): DownloadOptions {
+function rangeOf({
+  start = 0,
+  end = -1,
+  length,
+  blocks,
+  linear = false
+}: DownloadRange): DownloadOptions {
   if (blocks) return { blocks, linear }
   const last = length === undefined ? end : length === -1 ? -1 : start + length
   return { start, end: last === -1 ? -1 : Math.max(start, last), linear }

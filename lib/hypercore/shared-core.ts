@@ -6,12 +6,12 @@ import { discoveryKeyOf, isCompat, type Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Log } from '../log/log.ts'
 import type { Transfer } from '../log/opened-log.ts'
+import type { Mux } from '../mux/mux.ts'
 import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
 import type { ReorgPlan } from '../replication/download/reorg.ts'
 import { background } from '../util/background.ts'
 import { toBuffer } from '../util/bytes.ts'
 import { deferred } from '../util/deferred.ts'
-import type { Mux } from '../mux/mux.ts'
 import { BatchView } from './batch-view.ts'
 import { HypercoreError, translated } from './errors.ts'
 import { openCore } from './locations.ts'
@@ -250,8 +250,17 @@ export class SharedCore {
   }
 
   #listen(log: Log): void {
-    log.on('append', () => this.emitToView(this.live, 'append'))
-    log.on('truncate', (length, ancestor) => this.#cut(length, ancestor))
+    let before = log.length
+    log.on('append', (length) => {
+      // A cut to the same length is a new fork number, and nothing appended.
+      if (length === before) this.#cut(length, length)
+      else this.emitToView(this.live, 'append')
+      before = length
+    })
+    log.on('truncate', (length, ancestor) => {
+      before = length
+      this.#cut(length, ancestor)
+    })
     log.on('peer-add', (info) => {
       this.#hadPeers = true
       this.wakeUpdates()

@@ -50,7 +50,8 @@ export async function appendTo(wish: AppendWish, blocks: Uint8Array[]): Promise<
     if (maxLength >= 0 && length + blocks.length > maxLength) return { length, byteLength }
     if (blocks.length === 0) return { length, byteLength }
     if (provider !== null) {
-      for (const [i, block] of blocks.entries()) await provider.encrypt(length + i, block, fork, contextOf(core))
+      for (const [i, block] of blocks.entries())
+        await provider.encrypt(length + i, block, fork, contextOf(core))
     }
     if (!(view instanceof BatchView)) return core.log.append(blocks)
     const extent = view.append(blocks)
@@ -133,9 +134,13 @@ function assertSigner(core: SharedCore, pair: KeyPair | PublicKeyPair | null): v
   const own = core.log.keyPair
   const asked = signingPair(pair)
   if (asked === null || (own !== null && equalBytes(asked.publicKey, own.publicKey))) return
-  throw new HypercoreError('BAD_ARGUMENT', 'The key pair is not that of the core, or not a declared signer', {
-    discoveryKey: core.discoveryKey
-  })
+  throw new HypercoreError(
+    'BAD_ARGUMENT',
+    'The key pair is not that of the core, or not a declared signer',
+    {
+      discoveryKey: core.discoveryKey
+    }
+  )
 }
 
 function assertSupported(signature: Uint8Array | null | undefined): void {
