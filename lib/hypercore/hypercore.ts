@@ -82,6 +82,9 @@ export interface GetOptions extends WaitOptions {
   raw?: boolean
 }
 
+/** A session, whatever its values are. */
+type AnySession = Pick<Hypercore<never>, 'ready' | 'core' | 'state'>
+
 interface OpenOptions extends HypercoreOptions {
   readonly parent?: Hypercore<never> | null
   readonly core?: SharedCore | null
@@ -528,7 +531,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   }
 
   /** Makes the blocks of a batch the core's own; null if the core went another way meanwhile. */
-  async commit(session: Hypercore<never>, options: CommitOptions = {}): Promise<Extent | null> {
+  async commit(session: AnySession, options: CommitOptions = {}): Promise<Extent | null> {
     const core = await this.#toOpen()
     await session.ready()
     const { state } = session
@@ -597,7 +600,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
       await this.#openSession(core, options)
     } catch (error) {
       this.#leave(core)
-      if (!core.hasSession()) await core.close()
+      if (!core.hasSession() && core.closing === null) await core.close()
       this.closed = true
       this.emit('close')
       throw error
@@ -621,7 +624,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (checkout !== undefined && this.#view.kind === 'batch') await this.#checkOut(core, checkout)
     this.writable =
       !this.#isReadOnly && (this.#view.kind !== 'live' || signingPair(this.keyPair) !== null)
-    await setUserData(core, options.userData ?? {})
+    if (options.userData) await setUserData(core, options.userData)
     this.opened = true
   }
 
@@ -652,7 +655,8 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const { core } = this
     if (core === null) return
     this.#leave(core)
-    if (!core.hasSession()) await core.close()
+    // Whoever closes it closes its weak sessions, and must not be waited for by them.
+    if (!core.hasSession() && core.closing === null) await core.close()
     clearRequests(this.activeRequests, error)
     this.closed = true
     this.emit('close')
