@@ -72,6 +72,7 @@ const TYPES = [
   'SalvageReport',
   'SessionOptions',
   'StorageFactory',
+  'StorageInfo',
   'Transfer',
   'WaitOptions'
 ]

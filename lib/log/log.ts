@@ -12,6 +12,7 @@ import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
+import type { StorageInfo } from '../storage/log-files.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
@@ -351,13 +352,21 @@ export class Log<T = Uint8Array> extends Resource {
     await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
   }
 
-  /** Forgets the bytes of blocks [start, end); they can be fetched again. */
-  async clear(start: number, end: number = start + 1, options: WaitOptions = {}): Promise<void> {
+  /**
+   * Forgets the bytes of blocks [start, end); they can be fetched again. `freedBytes` is what the disk got back: only
+   * whole pages go, and 0 where the system cannot punch holes into files, or does not tell.
+   */
+  async clear(
+    start: number,
+    end: number = start + 1,
+    options: WaitOptions = {}
+  ): Promise<{ freedBytes: number }> {
     checkInteger(start, 0, 'clear: start')
     checkInteger(end, start, 'clear: end')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await whileWanted('clear', options, () => this.#core.clear(start, end))
+    const freedBytes = await whileWanted('clear', options, () => this.#core.clear(start, end))
+    return { freedBytes }
   }
 
   /**
@@ -412,9 +421,27 @@ export class Log<T = Uint8Array> extends Resource {
     await whileWanted('flush', options, () => this.#core.flush())
   }
 
-  /** A description of the log as it is now. */
-  info(): LogInfo {
-    return infoOf(this, this.#core)
+  /** A description of the log as it is now; with `storage`, also what its files take up on the disk. */
+  info(): LogInfo
+  info(options: { storage: true } & WaitOptions): Promise<LogInfo & { storage: StorageInfo }>
+  info(options: { storage?: boolean } & WaitOptions = {}): unknown {
+    const { storage = false, ...rest } = options
+    const info = infoOf(this, this.#core)
+    if (!storage) return info
+    this.assertOpen('log')
+    const files = whileWanted('info', rest, () => this.#core.storage())
+    return files.then((found) => ({ ...info, storage: found }))
+  }
+
+  /**
+   * Removes the log from the disk for good, for all its sessions: they are closed. What a crash leaves of it is
+   * removed by whoever opens the place next.
+   * @throws StateError NOT_WRITABLE (opened read only); StorageError WRITE_FAILED
+   */
+  async purge(): Promise<void> {
+    this.assertOpen('log')
+    await this.#opened.purge()
+    await this.close()
   }
 
   /**

@@ -131,12 +131,18 @@ export class OpenedLog {
     if (snapshot !== null) this.#count(snapshot, 1)
   }
 
+  /** Closes for all sessions, and removes the log's files. @throws StateError NOT_WRITABLE; StorageError */
+  purge(): Promise<void> {
+    this.#closing ??= this.#close(() => this.core.purge())
+    return this.#closing
+  }
+
   /** One session less; the last one closes all. */
   release(snapshot: Snapshot | null): Promise<void> {
     this.#sessions--
     if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close(() => this.core.close())
     return this.#closing
   }
 
@@ -175,12 +181,12 @@ export class OpenedLog {
     this.events.emit('truncate', length, ancestor)
   }
 
-  async #close(): Promise<void> {
+  async #close(closeCore: () => Promise<void>): Promise<void> {
     this.#catchingUp.close()
     this.replicator.close()
     this.connections.close()
     this.#unsubscribe()
-    await this.core.close()
+    await closeCore()
     this.events.emit('close')
   }
 }
