@@ -108,7 +108,8 @@ export class Attachment {
       aliases: PROTOCOL_ALIASES,
       id: log.discoveryKey,
       handshake: { codec: handshakeCodec, value: { seeks: true, capability } },
-      messages: this.#messages(),
+      messages: MESSAGES,
+      context: this,
       onOpen: (remote) => this.#opened(remote),
       onClose: () => this.#channelEnded(),
       onDrain: () => this.peer?.onDrain()
@@ -157,20 +158,18 @@ export class Attachment {
     assert(handshakeHash !== null, 'a channel is opened after the handshake')
     return { handshakeHash, key: this.#context.log.key }
   }
-
-  /** In the order of the wire's types. Nothing is handled before the capability was checked. */
-  #messages(): readonly MessageHandler<unknown>[] {
-    return [
-      message(syncCodec, (value) => this.peer?.onSync(value)),
-      message(requestCodec, (value) => this.peer?.onRequest(value)),
-      message(cancelCodec, (value) => this.peer?.onCancel(value)),
-      message(dataCodec, (value) => this.peer?.onData(value)),
-      message(noDataCodec, (value) => this.peer?.onNoData(value)),
-      message(wantCodec, (value) => this.peer?.onWant(value)),
-      message(wantCodec, (value) => this.peer?.onUnwant(value)),
-      message(bitfieldCodec, (value) => this.peer?.onBitfield(value)),
-      message(rangeCodec, (value) => this.peer?.onRange(value)),
-      message(extensionCodec, (value) => this.peer?.onExtension(value))
-    ]
-  }
 }
+
+/** What all channels of logs share, in the order of the wire's types. Nothing is handled before the capability was checked. */
+const MESSAGES: readonly MessageHandler<unknown>[] = [
+  message(syncCodec, (value, { peer }: Attachment) => peer?.onSync(value)),
+  message(requestCodec, (value, { peer }: Attachment) => peer?.onRequest(value)),
+  message(cancelCodec, (value, { peer }: Attachment) => peer?.onCancel(value)),
+  message(dataCodec, (value, { peer }: Attachment) => peer?.onData(value)),
+  message(noDataCodec, (value, { peer }: Attachment) => peer?.onNoData(value)),
+  message(wantCodec, (value, { peer }: Attachment) => peer?.onWant(value)),
+  message(wantCodec, (value, { peer }: Attachment) => peer?.onUnwant(value)),
+  message(bitfieldCodec, (value, { peer }: Attachment) => peer?.onBitfield(value)),
+  message(rangeCodec, (value, { peer }: Attachment) => peer?.onRange(value)),
+  message(extensionCodec, (value, { peer }: Attachment) => peer?.onExtension(value))
+]

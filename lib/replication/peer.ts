@@ -51,14 +51,15 @@ export class Peer implements PeerSender {
   /** Public key of the other end of the connection. */
   readonly remotePublicKey: Uint8Array | null
   readonly advertiser: Advertiser
-  readonly uploader: Uploader
   readonly comparison: Comparison
-  readonly #downloader: Downloader
+  // Made when first needed: most peers of most logs neither ask nor answer.
+  #uploader: Uploader | null = null
+  #downloader: Downloader | null = null
   readonly #channel: Channel
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
   /** What of this peer's waits in too large a number. */
-  readonly #full: Set<'questions' | 'wants'> = new Set()
+  readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
   constructor(
     channel: Channel,
@@ -81,32 +82,12 @@ export class Peer implements PeerSender {
       onFull: (full) => this.#tellFull('wants', full),
       onRelation: () => context.onDirty(this)
     })
-    this.uploader = new Uploader({
-      log,
-      send: this,
-      env,
-      load,
-      onFull: (full) => this.#tellFull('questions', full),
-      onUpgrade: () => this.comparison.agreed(log.length),
-      onUpload: (block) => context.onUpload(this, block)
-    })
     this.comparison = new Comparison({
       log,
       remote,
       send: this,
       env,
       onFault: (error) => this.#onAccusation(error)
-    })
-    this.#downloader = new Downloader({
-      peer: id,
-      remote,
-      log,
-      exchange,
-      env,
-      onFork: (asked, data) => context.onFork(asked, data),
-      onUpgraded: (length) => this.comparison.agreed(length),
-      onSettled: (asked, data, met) => context.onSettled(this, asked, data, met),
-      onFault: (error) => context.onFault(this, error)
     })
   }
 
@@ -117,7 +98,7 @@ export class Peer implements PeerSender {
   /** Ends everything of this peer but the connection. */
   close(): void {
     this.advertiser.close()
-    this.uploader.close()
+    this.#uploader?.close()
     this.comparison.close()
     this.#context.exchange.removePeer(this.id)
   }
@@ -185,23 +166,24 @@ export class Peer implements PeerSender {
   }
 
   onRequest(message: Request): void {
-    this.uploader.enqueue(message)
+    this.#uploader ??= this.#createUploader()
+    this.#uploader.enqueue(message)
   }
 
   onCancel(id: number): void {
-    this.uploader.cancel(id)
+    this.#uploader?.cancel(id)
   }
 
   onData(message: Data): void {
     const { id, proof } = message
     if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
-    else this.#downloader.receive(message)
+    else this.#answers().receive(message)
     // Its window has room again, though the block is not stored yet.
     this.#context.onDirty(this)
   }
 
   onNoData(message: NoData): void {
-    this.#downloader.refused(message)
+    this.#answers().refused(message)
   }
 
   onWant(message: Want): void {
@@ -230,7 +212,7 @@ export class Peer implements PeerSender {
 
   /** Questions were given up: answers that waited for theirs go on. */
   onExpired(): void {
-    this.#downloader.unpark()
+    this.#downloader?.unpark()
   }
 
   /** It sent a false proof: it is asked nothing more on this log, and what it was asked before is not judged. */
@@ -258,11 +240,39 @@ export class Peer implements PeerSender {
 
   onDrain(): void {
     this.advertiser.drained()
-    this.uploader.work()
+    this.#uploader?.work()
   }
   #tellFull(what: 'questions' | 'wants', full: boolean): void {
-    if (full) this.#full.add(what)
-    else this.#full.delete(what)
-    this.#context.onFull(this, this.#full.size > 0)
+    this.#full[what] = full
+    this.#context.onFull(this, this.#full.questions || this.#full.wants)
+  }
+
+  #createUploader(): Uploader {
+    const { log, env, onUpload } = this.#context
+    return new Uploader({
+      log,
+      send: this,
+      env,
+      load: this.#load,
+      onFull: (full) => this.#tellFull('questions', full),
+      onUpgrade: () => this.comparison.agreed(log.length),
+      onUpload: (block) => onUpload(this, block)
+    })
+  }
+
+  #answers(): Downloader {
+    const { log, env, exchange, onFork, onSettled, onFault } = this.#context
+    this.#downloader ??= new Downloader({
+      peer: this.id,
+      remote: this.remote,
+      log,
+      exchange,
+      env,
+      onFork,
+      onUpgraded: (length) => this.comparison.agreed(length),
+      onSettled: (asked, data, met) => onSettled(this, asked, data, met),
+      onFault: (error) => onFault(this, error)
+    })
+    return this.#downloader
   }
 }

@@ -83,8 +83,6 @@ export class Exchange {
       random: this.#random
     }
     this.#peers.set(id, { remote, view, stalled: false, refilling: true })
-    this.inflight.addPeer(id, now)
-    this.#interest.addPeer(id)
     return { id, remote }
   }
 

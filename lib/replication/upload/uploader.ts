@@ -47,7 +47,6 @@ export interface UploaderOptions {
 export class Uploader implements Served {
   readonly #options: UploaderOptions
   readonly #service: Service
-  readonly #stopWaiting: () => void
   readonly #invalid: RateCounter = new RateCounter()
   /** Blocks that the peer was sent before. */
   readonly #sent: Bitfield = new Bitfield(MAX_SENT_PAGES)
@@ -63,7 +62,6 @@ export class Uploader implements Served {
   constructor(options: UploaderOptions) {
     this.#options = options
     this.#service = Service.of(options.log)
-    this.#stopWaiting = options.load.whenRoom(() => this.work())
   }
 
   get queued(): number {
@@ -72,9 +70,11 @@ export class Uploader implements Served {
 
   /** For the service. */
   get isReady(): boolean {
-    const mayAnswer = !this.#closed && this.#resting === null && this.queued > 0
-    const hasSlot = this.#options.load.hasRoom && this.#slots.length < this.#maxUnderWay()
-    return mayAnswer && hasSlot && this.#options.send.drained
+    const { load, send } = this.#options
+    if (this.#closed || this.#resting !== null || this.queued === 0) return false
+    // Asking is as good as waiting: work is called when there is room.
+    if (!load.hasRoom) load.wait(this)
+    return load.hasRoom && this.#slots.length < this.#maxUnderWay() && send.drained
   }
 
   enqueue(request: Request): void {
@@ -116,7 +116,7 @@ export class Uploader implements Served {
     if (this.#closed) return
     this.#closed = true
     this.#resting?.[Symbol.dispose]()
-    this.#stopWaiting()
+    this.#options.load.leave(this)
     this.#service.leave(this)
     this.#options.load.queue(-this.queued)
     this.#waiting.clear()
