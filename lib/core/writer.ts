@@ -18,6 +18,7 @@ import type { Standings } from './histories/standings.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
 import type { Opened } from './opening.ts'
+import { checkUserData, type UserDataChange } from './user-data.ts'
 
 export interface WriterParts {
   readonly opened: Opened
@@ -29,6 +30,9 @@ export interface WriterParts {
 }
 
 export type Accepted = 'stored' | 'already-here' | 'outdated'
+
+/** Makes a block of a text, once its place in the log is certain. */
+export type Seal = (text: Uint8Array, at: { index: number; fork: number }) => Uint8Array
 
 export class Writer {
   readonly #parts: WriterParts
@@ -69,11 +73,16 @@ export class Writer {
     return this.#settling
   }
 
-  async append(blocks: readonly Uint8Array[], level: Durability): Promise<SignedHead> {
+  async append(
+    texts: readonly Uint8Array[],
+    level: Durability,
+    seal: Seal | null
+  ): Promise<SignedHead> {
     const keyPair = this.assertWritable()
-    assertBlocks(blocks)
+    assertBlocks(texts)
     if (!this.#isSettled) await this.settle()
     const base = this.#parts.committer.tip
+    const blocks = seal === null ? texts : sealAll(texts, base, seal)
     const batch = base.extend()
     batch.appendAll(blocks)
     const tree = batch.tree()
@@ -85,6 +94,7 @@ export class Writer {
       presence: { start: base.length, length: blocks.length, present: true },
       blocks: { byteOffset: base.byteLength, parts: blocks },
       standing: null,
+      userData: null,
       isAppend: true
     }
     return this.#commitHead(change, tree, level)
@@ -122,6 +132,15 @@ export class Writer {
     await this.settle()
     const length = Math.min(end, tip.length) - start
     if (length > 0) await this.#commitAbsent(start, length, this.#parts.standings.strongest)
+  }
+
+  /** @throws ArgumentError INVALID_ARGUMENT, LIMIT_EXCEEDED */
+  async setUserData(userData: UserDataChange): Promise<void> {
+    this.assertChangeable()
+    await this.settle()
+    const { committer, opened, standings } = this.#parts
+    checkUserData(opened.state.userData, userData)
+    await committer.commit({ ...emptyChange(committer.tip.length), userData }, standings.strongest)
   }
 
   /** The block is damaged: it is not held any more. */
@@ -251,6 +270,14 @@ function assertBlocks(blocks: readonly Uint8Array[]): void {
       )
     }
   }
+}
+
+function sealAll(
+  texts: readonly Uint8Array[],
+  { length, fork }: Tree,
+  seal: Seal
+): readonly Uint8Array[] {
+  return texts.map((text, i) => seal(text, { index: length + i, fork }))
 }
 
 function isCount(value: number, most: number): boolean {

@@ -98,6 +98,12 @@ declare module 'sodium-native' {
       nonce: Uint8Array,
       key: Uint8Array
     ): boolean
+    crypto_stream_xor(
+      output: Uint8Array,
+      input: Uint8Array,
+      nonce: Uint8Array,
+      key: Uint8Array
+    ): void
     randombytes_buf(output: Uint8Array): void
     sodium_memcmp(a: Uint8Array, b: Uint8Array): boolean
     sodium_memzero(bytes: Uint8Array): void

@@ -2,9 +2,11 @@
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
 
 import type { Core, CoreConflict } from '../core/core.ts'
+import type { Manifest } from '../core/manifest.ts'
 import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
 import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
 import type { SalvageReport } from '../core/rescue/salvage.ts'
+import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
@@ -15,6 +17,7 @@ import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import { Resource } from '../util/resource.ts'
+import { type BlockCipher, cipherOf, type Encryption } from './block-cipher.ts'
 import {
   BlockIterator,
   type BlockStream,
@@ -43,17 +46,19 @@ import {
 import { waitForBlock, waitForByte } from './waiting.ts'
 
 const APPEND_OPTIONS = ['durability', 'signal']
-const SESSION_OPTIONS = ['encoding']
+const SESSION_OPTIONS = ['encoding', 'encryption']
 
 export class Log<T = Uint8Array> extends Resource {
   readonly #opened: OpenedLog
   readonly #encoding: Encoding<T>
   readonly #snapshot: Snapshot | null
+  #cipher: BlockCipher | null
 
-  private constructor(opened: OpenedLog, { encoding, snapshot }: SessionParts<T>) {
+  private constructor(opened: OpenedLog, { encoding, cipher, snapshot }: SessionParts<T>) {
     super()
     this.#opened = opened
     this.#encoding = encoding
+    this.#cipher = cipher
     this.#snapshot = snapshot
     opened.acquire(snapshot)
   }
@@ -77,7 +82,16 @@ export class Log<T = Uint8Array> extends Resource {
     checkLogOptions(options)
     throwIfAborted(options.signal)
     const encoding = encodingOf(options.encoding)
-    return new Log<T>(await OpenedLog.open(location, options), { encoding, snapshot: null })
+    const { encryption = null } = options
+    const opened = await OpenedLog.open(location, options)
+    try {
+      const cipher = encryption === null ? null : cipherOf(encryption, opened)
+      return new Log<T>(opened, { encoding, cipher, snapshot: null })
+    } catch (error) {
+      opened.acquire(null)
+      await opened.release(null)
+      throw error
+    }
   }
 
   /** 32 bytes: what readers need. */
@@ -95,8 +109,9 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#snapshot?.length ?? this.#core.tree.length
   }
 
+  /** Of the values: what encryption adds to each block does not count. */
   get byteLength(): number {
-    return this.#snapshot?.byteLength ?? this.#core.tree.byteLength
+    return this.#payloadOf(this.#snapshot ?? this.#core.tree)
   }
 
   /** Up to here the log outlasts a power cut. */
@@ -116,6 +131,16 @@ export class Log<T = Uint8Array> extends Resource {
 
   get writable(): boolean {
     return this.#snapshot === null && this.#core.writable
+  }
+
+  /** Who may sign; null as long as only the key is known. */
+  get manifest(): Manifest | null {
+    return this.#core.manifest
+  }
+
+  /** The pair that signs here; null: none. */
+  get keyPair(): KeyPair | null {
+    return this.#core.keyPair
   }
 
   /** Connected peers that have this log, as they are now. */
@@ -149,8 +174,12 @@ export class Log<T = Uint8Array> extends Resource {
     const list = (Array.isArray(values) ? values : [values]) as readonly T[]
     const blocks = list.map((value) => this.#encoding.encode(value))
     const { durability } = options
-    const head = await this.#core.append(blocks, durability === undefined ? {} : { durability })
-    return { length: head.length, byteLength: head.byteLength }
+    const cipher = this.#cipher
+    const head = await this.#core.append(blocks, {
+      ...(durability === undefined ? {} : { durability }),
+      ...(cipher === null ? {} : { seal: (block, at) => cipher.encrypt(block, at) })
+    })
+    return { length: head.length, byteLength: this.#payloadOf(head) }
   }
 
   /**
@@ -161,8 +190,10 @@ export class Log<T = Uint8Array> extends Resource {
   async get(index: number, options: GetOptions & { wait: false }): Promise<T | null>
   async get(index: number, options?: GetOptions): Promise<T>
   async get(index: number, options?: GetOptions): Promise<T | null> {
-    const block = await this.#block(index, options)
-    return block === null ? null : decodeBlock(this.#encoding, index, block)
+    const stored = await this.#block(index, options)
+    if (stored === null) return null
+    const block = this.#cipher === null ? stored : this.#cipher.decrypt(stored, index)
+    return decodeBlock(this.#encoding, index, block)
   }
 
   /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
@@ -192,7 +223,7 @@ export class Log<T = Uint8Array> extends Resource {
     checkInteger(byteOffset, 0, 'seek: byteOffset')
     checkGetOptions(options, 'seek')
     this.assertOpen('log')
-    return await waitForByte(this.#opened, byteOffset, options)
+    return await waitForByte(this.#opened, byteOffset, this.#paddingBytes, options)
   }
 
   /**
@@ -268,20 +299,26 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#opened.connections.encrypt(raw, options)
   }
 
+  /** From now on this session, and those derived from it, encrypt and decrypt so; null: neither. */
+  setEncryption(encryption: Encryption | BlockCipher | null): void {
+    this.assertOpen('log')
+    this.#cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
+  }
+
   /** Another handle on the same log, perhaps with another encoding. The log closes with its last session. */
-  session(options: { encoding: 'binary' }): Log<Uint8Array>
-  session(options: { encoding: 'utf-8' }): Log<string>
-  session<U>(options: { encoding: 'json' | Codec<U> }): Log<U>
-  session(options?: Record<string, never>): Log<T>
+  session(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
+  session(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
+  session<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
+  session(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
   session<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('session', options, this.#snapshot)
   }
 
   /** A session that stays at the present length, whatever is appended. */
-  snapshot(options: { encoding: 'binary' }): Log<Uint8Array>
-  snapshot(options: { encoding: 'utf-8' }): Log<string>
-  snapshot<U>(options: { encoding: 'json' | Codec<U> }): Log<U>
-  snapshot(options?: Record<string, never>): Log<T>
+  snapshot(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
+  snapshot(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
+  snapshot<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
+  snapshot(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
   snapshot<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('snapshot', options, this.#snapshot ?? new Snapshot(this.#core.tree))
   }
@@ -301,12 +338,17 @@ export class Log<T = Uint8Array> extends Resource {
     return new BlockIterator(this, {})
   }
 
-  /** Cuts the log to a length, under the next fork number. @throws StateError NOT_WRITABLE */
-  async truncate(length: number, options: WaitOptions = {}): Promise<void> {
+  /**
+   * Cuts the log to a length, under the next fork number, or a higher one that is given.
+   * @throws StateError NOT_WRITABLE; ArgumentError INVALID_ARGUMENT
+   */
+  async truncate(length: number, options: { fork?: number } & WaitOptions = {}): Promise<void> {
+    const { fork, ...rest } = options
     checkInteger(length, 0, 'truncate: length')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await whileWanted('truncate', options, () => this.#core.truncate(length))
+    const how = fork === undefined ? {} : { fork }
+    await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
   }
 
   /** Forgets the bytes of blocks [start, end); they can be fetched again. */
@@ -342,6 +384,26 @@ export class Log<T = Uint8Array> extends Resource {
     const { trust, ...rest } = options
     this.assertOpen('log')
     await whileWanted('resume', rest, () => this.#core.resume({ trust }))
+  }
+
+  /**
+   * Keeps bytes under a name beside this copy of the log, never sent to anybody; null removes them. Durable when it
+   * resolves. All names and values together have at most 64 KiB.
+   * @throws ArgumentError INVALID_ARGUMENT, LIMIT_EXCEEDED; StateError NOT_WRITABLE (opened read only)
+   */
+  async setUserData(
+    name: string,
+    value: Uint8Array | null,
+    options: WaitOptions = {}
+  ): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('setUserData', options, () => this.#core.setUserData(name, value))
+  }
+
+  /** What setUserData kept under that name; null: nothing. */
+  getUserData(name: string): Uint8Array | null {
+    this.assertOpen('log')
+    return this.#core.userData(name)
   }
 
   /** Resolves when everything acknowledged before outlasts a power cut. @throws StorageError WRITE_FAILED */
@@ -408,6 +470,14 @@ export class Log<T = Uint8Array> extends Resource {
     return await waitForBlock(this.#opened, index, options)
   }
 
+  get #paddingBytes(): number {
+    return this.#cipher?.paddingBytes ?? 0
+  }
+
+  #payloadOf({ length, byteLength }: { length: number; byteLength: number }): number {
+    return byteLength - length * this.#paddingBytes
+  }
+
   #assertNoSnapshot(): void {
     if (this.#snapshot !== null) throw new StateError('NOT_WRITABLE', 'A snapshot is read only')
   }
@@ -415,10 +485,15 @@ export class Log<T = Uint8Array> extends Resource {
   #derive<U>(call: string, options: SessionOptions<U>, snapshot: Snapshot | null): Log<U> {
     this.assertOpen('log')
     checkOptions(options, SESSION_OPTIONS, call)
+    const { encryption } = options
     const encoding =
       options.encoding === undefined
         ? (this.#encoding as unknown as Encoding<U>)
         : encodingOf(options.encoding)
-    return new Log<U>(this.#opened, { encoding, snapshot })
+    let cipher = this.#cipher
+    if (encryption !== undefined) {
+      cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
+    }
+    return new Log<U>(this.#opened, { encoding, cipher, snapshot })
   }
 }

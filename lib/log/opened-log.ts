@@ -1,6 +1,7 @@
 // OpenedLog: what the sessions of one log share: its core, its replicator, its connections, and a count of the
 // sessions. Closes with the last of them.
 import { Core, type CoreConflict } from '../core/core.ts'
+import type { Manifest } from '../core/manifest.ts'
 import { type Env, systemEnv } from '../env.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
@@ -100,7 +101,7 @@ export class OpenedLog {
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
     const { key, encoding: _, signal: __, durability, env = systemEnv, ...others } = options
-    const { settleMs: ___, mayReorg: ____, ...rest } = others
+    const { settleMs: ___, mayReorg: ____, encryption: _____, ...rest } = others
     const coreOptions = {
       ...rest,
       env,
@@ -109,6 +110,19 @@ export class OpenedLog {
     }
     const files = await LogFiles.open(location ?? memoryStorage(), { ...rest, env })
     return new OpenedLog(await Core.open(files, coreOptions), env, options)
+  }
+
+  /** What a cipher has to know. */
+  get key(): Uint8Array {
+    return this.core.key
+  }
+
+  get manifest(): Manifest | null {
+    return this.core.manifest
+  }
+
+  get fork(): number {
+    return this.core.tree.fork
   }
 
   /** One more session shares this log, perhaps as it was at some moment. */

@@ -9,6 +9,7 @@ import type { ReorgPlan } from '../replication/download/reorg.ts'
 import type { StorageFactory } from '../storage/file.ts'
 import type { Codec } from '../util/codec.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
+import type { BlockCipher, Encryption } from './block-cipher.ts'
 import type { EncodingName } from './encoding.ts'
 
 /** A directory, the maker of the files' storages, or memory. */
@@ -23,6 +24,8 @@ export interface LogOptions<T> {
   manifest?: Manifest
   /** How values become blocks: `binary` by default. */
   encoding?: EncodingName | Codec<T>
+  /** Blocks are encrypted; who has no key for them sees and passes on the ciphertext. */
+  encryption?: Encryption | BlockCipher | null
   /** What a resolved append means: `power` by default; see the README's table. */
   durability?: Durability
   /** Default true. False: opening what does not exist is NOT_FOUND. */
@@ -52,6 +55,7 @@ const KEYS: readonly string[] = [
   'keyPair',
   'manifest',
   'encoding',
+  'encryption',
   'durability',
   'createIfMissing',
   'readOnly',

@@ -4,6 +4,7 @@ import { UnavailableError } from '../errors.ts'
 import { abortable, throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
+import type { BlockCipher, Encryption } from './block-cipher.ts'
 import type { Encoding, EncodingName } from './encoding.ts'
 
 export interface WaitOptions {
@@ -27,10 +28,13 @@ export interface AppendOptions {
 
 export interface SessionOptions<T> {
   encoding?: EncodingName | Codec<T>
+  /** Instead of that of the session it comes from; null: blocks as they are stored. */
+  encryption?: Encryption | BlockCipher | null
 }
 
 export interface SessionParts<T> {
   readonly encoding: Encoding<T>
+  readonly cipher: BlockCipher | null
   readonly snapshot: Snapshot | null
 }
 

@@ -40,17 +40,18 @@ async function readOrFetch(
   }
 }
 
-/** The place of a byte; null past the end of what anybody knows, or if options forbid to wait. */
+/** The place of a byte, not counting `padding` bytes at the head of each block; null past the end of what anybody knows, or if options forbid to wait. */
 export async function waitForByte(
   { core, replicator }: OpenedLog,
   byteOffset: number,
+  padding: number,
   options: GetOptions
 ): Promise<Position | null> {
   const signal = signalOf(options)
   throwIfAborted(signal)
   let blocksBefore = Number.POSITIVE_INFINITY
   for (;;) {
-    const result = await core.seek(byteOffset)
+    const result = await core.seek(byteOffset, padding)
     if (result.kind === 'found') return result.position
     if (options.wait === false) return null
     if (result.kind === 'beyond') {
@@ -62,9 +63,7 @@ export async function waitForByte(
     const stuck = end - start >= blocksBefore
     blocksBefore = end - start
     await replicator.need(
-      stuck
-        ? { kind: 'block', index: start }
-        : { kind: 'seek', byteOffset, padding: 0, start, end },
+      stuck ? { kind: 'block', index: start } : { kind: 'seek', byteOffset, padding, start, end },
       signal
     )
   }
