@@ -32,6 +32,7 @@ const TYPES = [
   'AppendOptions',
   'AuditOptions',
   'AuditReport',
+  'AuthorizeQuestion',
   'BlockCipher',
   'BlockStream',
   'BlockStreamOptions',
@@ -67,11 +68,13 @@ const TYPES = [
   'ReorgPlan',
   'RepairOptions',
   'RepairReport',
+  'ReplicationOptions',
   'RestoreOptions',
   'RestoredLog',
   'SalvageReport',
   'SessionOptions',
   'StorageFactory',
+  'SwitchOptions',
   'Transfer',
   'WaitOptions'
 ]

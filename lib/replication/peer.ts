@@ -24,7 +24,8 @@ import type { RemoteLog } from './model/remote-log.ts'
 import type { Asked, NeedId, PeerId } from './model/types.ts'
 import type { PeerSender } from './peer-sender.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
-import { Advertiser } from './upload/advertiser.ts'
+import type { Permits } from './switches.ts'
+import { Advertiser, type SyncFlags } from './upload/advertiser.ts'
 import type { ConnectionLoad } from './upload/connection-load.ts'
 import { Uploader } from './upload/uploader.ts'
 
@@ -33,12 +34,18 @@ export interface PeerContext {
   readonly exchange: Exchange
   readonly extensions: Extensions
   readonly env: Env
+  /** Somebody here wants the log to be downloaded. */
+  isWanted(): boolean
+  /** What to tell the peer with that public key if its user lets so much flow. */
+  flagsFor(permits: Permits, peer: Uint8Array | null): SyncFlags
   /** The peer may be asked something new. */
   onDirty(peer: Peer): void
   onSettled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void
   onUpload(peer: Peer, block: ProvenBlock): void
   onFault(peer: Peer, error: unknown): void
   onFull(peer: Peer, full: boolean): void
+  /** Neither side wants anything of the other. */
+  onIdle(peer: Peer): void
   /** The peer told of its head. */
   onHeads(): void
   /** The answer to a question about a higher fork. */
@@ -51,6 +58,8 @@ export class Peer implements PeerSender {
   /** Public key of the other end of the connection. */
   readonly remotePublicKey: Uint8Array | null
   readonly advertiser: Advertiser
+  /** What we tell it of ourselves. */
+  readonly flags: { uploading: boolean; downloading: boolean; allowPush: boolean }
   readonly comparison: Comparison
   // Made when first needed: most peers of most logs neither ask nor answer.
   #uploader: Uploader | null = null
@@ -64,12 +73,15 @@ export class Peer implements PeerSender {
   constructor(
     channel: Channel,
     remotePublicKey: Uint8Array | null,
+    flags: SyncFlags,
     load: ConnectionLoad,
     context: PeerContext
   ) {
     const { log, exchange, env } = context
     const { id, remote } = exchange.addPeer(env.now())
     this.id = id
+    this.flags = { ...flags }
+    exchange.setOn(id, this.flags.downloading)
     this.remote = remote
     this.remotePublicKey = remotePublicKey
     this.#channel = channel
@@ -79,6 +91,7 @@ export class Peer implements PeerSender {
       log,
       remote,
       send: this,
+      flags: this.flags,
       onFull: (full) => this.#tellFull('wants', full),
       onRelation: () => context.onDirty(this)
     })
@@ -106,6 +119,26 @@ export class Peer implements PeerSender {
   /** Closes the channel of this log; the connection may carry other logs. */
   disconnect(): void {
     this.#channel.close()
+  }
+
+  /** What may flow, from now on; the peer is told. */
+  setFlags(flags: SyncFlags): void {
+    const { uploading, downloading, allowPush } = this.flags
+    const isSame =
+      uploading === flags.uploading &&
+      downloading === flags.downloading &&
+      allowPush === flags.allowPush
+    if (isSame) return
+    Object.assign(this.flags, flags)
+    for (const { id } of this.#context.exchange.setOn(this.id, flags.downloading)) this.cancel(id)
+    this.advertiser.flagsChanged()
+    if (uploading !== flags.uploading) this.#setUploading(uploading)
+    this.#context.onDirty(this)
+  }
+
+  /** Nothing is to be had from the other, on either side. */
+  get isIdle(): boolean {
+    return this.remote.synced && !this.remote.downloading && !this.flags.downloading
   }
 
   // Out
@@ -157,12 +190,13 @@ export class Peer implements PeerSender {
   // In
 
   onSync(message: Sync): void {
-    const { log, onDirty, onHeads } = this.#context
+    const { log, onDirty, onHeads, onIdle } = this.#context
     this.remote.sync(message, log.fork)
     this.advertiser.refresh()
     this.comparison.look()
     onHeads()
     onDirty(this)
+    if (this.isIdle) onIdle(this)
   }
 
   onRequest(message: Request): void {
@@ -242,14 +276,21 @@ export class Peer implements PeerSender {
     this.advertiser.drained()
     this.#uploader?.work()
   }
+
+  #setUploading(before: boolean): void {
+    // Without an uploader, none of its questions has come yet: those that do are belated all the same.
+    if (before) this.#uploader ??= this.#createUploader(true)
+    this.#uploader?.setOn(this.flags.uploading)
+  }
+
   #tellFull(what: 'questions' | 'wants', full: boolean): void {
     this.#full[what] = full
     this.#context.onFull(this, this.#full.questions || this.#full.wants)
   }
 
-  #createUploader(): Uploader {
+  #createUploader(isOn: boolean = this.flags.uploading): Uploader {
     const { log, env, onUpload } = this.#context
-    return new Uploader({
+    const uploader = new Uploader({
       log,
       send: this,
       env,
@@ -258,6 +299,8 @@ export class Peer implements PeerSender {
       onUpgrade: () => this.comparison.agreed(log.length),
       onUpload: (block) => onUpload(this, block)
     })
+    if (!isOn) uploader.hold()
+    return uploader
   }
 
   #answers(): Downloader {
