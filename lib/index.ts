@@ -36,6 +36,7 @@ export type {
   SessionOptions,
   WaitOptions
 } from './log/session.ts'
+export type { AuthorizeQuestion, ReplicationOptions, SwitchOptions } from './log/traffic.ts'
 export type { Node } from './merkle/node.ts'
 export type { Proof, ProofRequest } from './merkle/proof.ts'
 export { Mux } from './mux/mux.ts'
