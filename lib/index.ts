@@ -36,6 +36,7 @@ export type {
   SessionOptions,
   WaitOptions
 } from './log/session.ts'
+export type { AuthorizeQuestion, ReplicationOptions, SwitchOptions } from './log/traffic.ts'
 export type { Node } from './merkle/node.ts'
 export type { Proof, ProofRequest } from './merkle/proof.ts'
 export { Mux } from './mux/mux.ts'
@@ -43,4 +44,5 @@ export type { ReorgPlan } from './replication/download/reorg.ts'
 export type { RawDuplex } from './secret-stream/raw-duplex.ts'
 export { SecretStream } from './secret-stream/secret-stream.ts'
 export type { RandomAccess, StorageFactory } from './storage/file.ts'
+export type { StorageInfo } from './storage/log-files.ts'
 export type { Codec, CodecState } from './util/codec.ts'

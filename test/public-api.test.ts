@@ -32,6 +32,7 @@ const TYPES = [
   'AppendOptions',
   'AuditOptions',
   'AuditReport',
+  'AuthorizeQuestion',
   'BlockCipher',
   'BlockStream',
   'BlockStreamOptions',
@@ -67,11 +68,14 @@ const TYPES = [
   'ReorgPlan',
   'RepairOptions',
   'RepairReport',
+  'ReplicationOptions',
   'RestoreOptions',
   'RestoredLog',
   'SalvageReport',
   'SessionOptions',
   'StorageFactory',
+  'StorageInfo',
+  'SwitchOptions',
   'Transfer',
   'WaitOptions'
 ]

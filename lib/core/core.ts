@@ -10,12 +10,13 @@ import { rootsOf } from '../merkle/flat-tree.ts'
 import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
 import type { SignedHead, Tree } from '../merkle/tree.ts'
-import type { LogFiles } from '../storage/log-files.ts'
+import type { LogFiles, StorageInfo } from '../storage/log-files.ts'
 import { copyOf } from '../util/bytes.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
 import type { Change, SignedTree } from './change.ts'
+import { clearBlocks } from './clearing.ts'
 import { Committer } from './committer.ts'
 import { type CoreChange, type CoreEvents, describe } from './core-events.ts'
 import type { Durability } from './durability.ts'
@@ -58,6 +59,7 @@ export class Core extends Resource {
   #manifest: Manifest | null
   #conflict: Conflict | null
   #published: SignedTree
+  #isPurged = false
 
   private constructor(opened: Opened) {
     super()
@@ -278,7 +280,7 @@ export class Core extends Resource {
 
   /** The block if that takes no waiting; null says nothing. */
   readNow(index: number): Uint8Array | null {
-    return this.#reader.readNow(index)
+    return this.status === 'open' ? this.#reader.readNow(index) : null
   }
 
   /**
@@ -353,10 +355,17 @@ export class Core extends Resource {
     })
   }
 
-  /** Gives up the blocks in [start, end); the head stays. @throws as truncate */
-  async clear(start: number, end: number): Promise<void> {
+  /** Gives up the blocks in [start, end); the head stays. Resolves to the bytes that the disk got back. */
+  async clear(start: number, end: number): Promise<number> {
     this.assertOpen('log')
-    await this.#writer.clear(start, end)
+    const parts = { state: this.#state, committer: this.#committer }
+    return clearBlocks({ ...parts, reader: this.#reader, writer: this.#writer }, start, end)
+  }
+
+  /** What the log's files take up on the disk. @throws StorageError READ_FAILED */
+  storage(): Promise<StorageInfo> {
+    this.assertOpen('log')
+    return this.#opened.files.storage()
   }
 
   /**
@@ -405,12 +414,23 @@ export class Core extends Resource {
     )
   }
 
+  /** Closes, and removes the log's files for good. @throws StateError NOT_WRITABLE; StorageError WRITE_FAILED */
+  async purge(): Promise<void> {
+    this.assertOpen('log')
+    this.#writer.assertChangeable()
+    this.#isPurged = true
+    await this.close()
+  }
+
   protected override async onClose(): Promise<void> {
+    const { files } = this.#opened
     try {
       if (!this.readOnly) await this.#committer.close()
+    } catch (error) {
+      if (!this.#isPurged) throw error
     } finally {
       this.#state.close()
-      await this.#opened.files.close()
+      await (this.#isPurged ? files.purge() : files.close())
     }
   }
 

@@ -12,6 +12,7 @@ import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
+import type { StorageInfo } from '../storage/log-files.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
@@ -43,24 +44,27 @@ import {
   type WaitOptions,
   whileWanted
 } from './session.ts'
+import { checkReplicationOptions, type SwitchOptions, setSwitch } from './traffic.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
 
 const APPEND_OPTIONS = ['durability', 'signal']
-const SESSION_OPTIONS = ['encoding', 'encryption']
+const SESSION_OPTIONS = ['encoding', 'encryption', 'active']
 
 export class Log<T = Uint8Array> extends Resource {
   readonly #opened: OpenedLog
   readonly #encoding: Encoding<T>
   readonly #snapshot: Snapshot | null
+  readonly #isActive: boolean
   #cipher: BlockCipher | null
 
-  private constructor(opened: OpenedLog, { encoding, cipher, snapshot }: SessionParts<T>) {
+  private constructor(opened: OpenedLog, { encoding, cipher, snapshot, active }: SessionParts<T>) {
     super()
     this.#opened = opened
     this.#encoding = encoding
     this.#cipher = cipher
     this.#snapshot = snapshot
-    opened.acquire(snapshot)
+    this.#isActive = active
+    opened.acquire(snapshot, active)
   }
 
   /**
@@ -82,11 +86,11 @@ export class Log<T = Uint8Array> extends Resource {
     checkLogOptions(options)
     throwIfAborted(options.signal)
     const encoding = encodingOf(options.encoding)
-    const { encryption = null } = options
+    const { encryption = null, active = true } = options
     const opened = await OpenedLog.open(location, options)
     try {
       const cipher = encryption === null ? null : cipherOf(encryption, opened)
-      return new Log<T>(opened, { encoding, cipher, snapshot: null })
+      return new Log<T>(opened, { encoding, cipher, snapshot: null, active })
     } catch (error) {
       opened.acquire(null)
       await opened.release(null)
@@ -305,11 +309,32 @@ export class Log<T = Uint8Array> extends Resource {
     this.#cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
   }
 
+  /**
+   * Whether peers get blocks from here, all of them or one; null for one: as all others. Off, they are told, and
+   * what they had asked for already is still answered. @throws ArgumentError INVALID_ARGUMENT
+   */
+  setUpload(on: boolean | null, options: SwitchOptions = {}): void {
+    this.assertOpen('log')
+    setSwitch(this.#opened, 'upload', on, options)
+  }
+
+  /** The same for what comes in: off, nothing more is asked for, and what was is cancelled. */
+  setDownload(on: boolean | null, options: SwitchOptions = {}): void {
+    this.assertOpen('log')
+    setSwitch(this.#opened, 'download', on, options)
+  }
+
+  /** Asks `authorize` about every connection again; who is refused now loses the log. */
+  async reauthorize(options: WaitOptions = {}): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('reauthorize', options, () => this.#opened.replicator.reauthorize())
+  }
+
   /** Another handle on the same log, perhaps with another encoding. The log closes with its last session. */
   session(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
   session(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
   session<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
-  session(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
+  session(options?: Omit<SessionOptions<T>, 'encoding'>): Log<T>
   session<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('session', options, this.#snapshot)
   }
@@ -318,7 +343,7 @@ export class Log<T = Uint8Array> extends Resource {
   snapshot(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
   snapshot(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
   snapshot<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
-  snapshot(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
+  snapshot(options?: Omit<SessionOptions<T>, 'encoding'>): Log<T>
   snapshot<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('snapshot', options, this.#snapshot ?? new Snapshot(this.#core.tree))
   }
@@ -351,13 +376,21 @@ export class Log<T = Uint8Array> extends Resource {
     await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
   }
 
-  /** Forgets the bytes of blocks [start, end); they can be fetched again. */
-  async clear(start: number, end: number = start + 1, options: WaitOptions = {}): Promise<void> {
+  /**
+   * Forgets the bytes of blocks [start, end); they can be fetched again. `freedBytes` is what the disk got back: only
+   * whole pages go, and 0 where the system cannot punch holes into files, or does not tell.
+   */
+  async clear(
+    start: number,
+    end: number = start + 1,
+    options: WaitOptions = {}
+  ): Promise<{ freedBytes: number }> {
     checkInteger(start, 0, 'clear: start')
     checkInteger(end, start, 'clear: end')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await whileWanted('clear', options, () => this.#core.clear(start, end))
+    const freedBytes = await whileWanted('clear', options, () => this.#core.clear(start, end))
+    return { freedBytes }
   }
 
   /**
@@ -412,9 +445,27 @@ export class Log<T = Uint8Array> extends Resource {
     await whileWanted('flush', options, () => this.#core.flush())
   }
 
-  /** A description of the log as it is now. */
-  info(): LogInfo {
-    return infoOf(this, this.#core)
+  /** A description of the log as it is now; with `storage`, also what its files take up on the disk. */
+  info(): LogInfo
+  info(options: { storage: true } & WaitOptions): Promise<LogInfo & { storage: StorageInfo }>
+  info(options: { storage?: boolean } & WaitOptions = {}): unknown {
+    const { storage = false, ...rest } = options
+    const info = infoOf(this, this.#core)
+    if (!storage) return info
+    this.assertOpen('log')
+    const files = whileWanted('info', rest, () => this.#core.storage())
+    return files.then((found) => ({ ...info, storage: found }))
+  }
+
+  /**
+   * Removes the log from the disk for good, for all its sessions: they are closed. What a crash leaves of it is
+   * removed by whoever opens the place next.
+   * @throws StateError NOT_WRITABLE (opened read only); StorageError WRITE_FAILED
+   */
+  async purge(): Promise<void> {
+    this.assertOpen('log')
+    await this.#opened.purge()
+    await this.close()
   }
 
   /**
@@ -453,7 +504,7 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   protected override onClose(): Promise<void> {
-    return this.#opened.release(this.#snapshot)
+    return this.#opened.release(this.#snapshot, this.#isActive)
   }
 
   get #core(): Core {
@@ -485,6 +536,7 @@ export class Log<T = Uint8Array> extends Resource {
   #derive<U>(call: string, options: SessionOptions<U>, snapshot: Snapshot | null): Log<U> {
     this.assertOpen('log')
     checkOptions(options, SESSION_OPTIONS, call)
+    checkReplicationOptions(options, call)
     const { encryption } = options
     const encoding =
       options.encoding === undefined
@@ -494,6 +546,7 @@ export class Log<T = Uint8Array> extends Resource {
     if (encryption !== undefined) {
       cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
     }
-    return new Log<U>(this.#opened, { encoding, cipher, snapshot })
+    const { active = true } = options
+    return new Log<U>(this.#opened, { encoding, cipher, snapshot, active })
   }
 }

@@ -30,12 +30,16 @@ export interface SessionOptions<T> {
   encoding?: EncodingName | Codec<T>
   /** Instead of that of the session it comes from; null: blocks as they are stored. */
   encryption?: Encryption | BlockCipher | null
+  /** Whether it wants the log to be downloaded as long as it is open: as in LogOptions; true by default. */
+  active?: boolean
 }
 
 export interface SessionParts<T> {
   readonly encoding: Encoding<T>
   readonly cipher: BlockCipher | null
   readonly snapshot: Snapshot | null
+  /** Wants the log to be downloaded. */
+  readonly active: boolean
 }
 
 export interface LogInfo {

@@ -8,11 +8,14 @@ import { StorageError } from '../errors.ts'
 
 type Done = (error: Error | null) => void
 
+/** Fixed by POSIX: the unit of stat's `blocks`. */
+const STAT_BLOCK_BYTES = 512
+
 /** How a read past the end of a file is told from one that the disk refuses. */
 export const ENDS_BEFORE = 'The file ends before'
 
 /**
- * What a back-end offers: the shape of random-access-storage 3, and four extras, each optional.
+ * What a back-end offers: the shape of random-access-storage 3, and some extras, each optional.
  * Reads past the end fail.
  */
 export interface RandomAccess {
@@ -25,10 +28,15 @@ export interface RandomAccess {
   ): void
   write(offset: number, bytes: Uint8Array, callback: Done): void
   truncate(byteLength: number, callback: Done): void
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void
+  /** `blocks`: taken up on the disk, in units of 512 bytes, where that can be told. */
+  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void
+  /** The bytes read as zeros from now on, and their room goes back to the disk as far as it can. */
+  del?(offset: number, byteLength: number, callback: Done): void
   /** Completed writes outlast a power cut. Without it a back-end cannot offer level `power`. */
   sync?(callback: Done): void
   writev?(offset: number, parts: readonly Uint8Array[], callback: Done): void
+  /** The file is gone, with what it held. Called after close. */
+  unlink?(callback: Done): void
   /** Fills the target at once, or throws. */
   readNow?(offset: number, target: Uint8Array): void
   /** Writes at once, or throws. */
@@ -151,6 +159,30 @@ export class File {
     this.#grow(full.reduce((end, part) => end + part.byteLength, offset))
   }
 
+  /**
+   * Gives the room of these bytes back, which are zeros from now on, or as before where the back-end cannot.
+   * @throws StorageError WRITE_FAILED
+   */
+  async free(offset: number, byteLength: number): Promise<void> {
+    const storage = this.#storage
+    if (storage.del === undefined || byteLength === 0) return
+    await this.#attempt('WRITE_FAILED', 'free', offset, (done) =>
+      storage.del?.(offset, byteLength, done)
+    )
+  }
+
+  /** What the file takes up on the disk; its length where that cannot be told. @throws StorageError READ_FAILED */
+  async allocatedBytes(): Promise<number> {
+    let allocated = 0
+    await this.#attempt('READ_FAILED', 'stat', 0, (done) =>
+      this.#storage.stat((error, stat) => {
+        allocated = stat?.blocks === undefined ? (stat?.size ?? 0) : stat.blocks * STAT_BLOCK_BYTES
+        done(error)
+      })
+    )
+    return allocated
+  }
+
   /** Cuts the file, or extends it with zeros. @throws StorageError WRITE_FAILED */
   async truncate(byteLength: number): Promise<void> {
     await this.#attempt('WRITE_FAILED', 'truncate', byteLength, (done) =>
@@ -163,6 +195,18 @@ export class File {
   async sync(): Promise<void> {
     if (!this.canSync) return
     await this.#attempt('WRITE_FAILED', 'sync', 0, (done) => this.#storage.sync?.(done))
+  }
+
+  /** For back-ends without a directory that somebody else empties; after close. @throws StorageError WRITE_FAILED */
+  async remove(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const { unlink } = this.#storage
+      if (unlink === undefined) return resolve()
+      unlink.call(this.#storage, (error) => {
+        if (error) reject(this.#failure('WRITE_FAILED', 'remove', 0, error))
+        else resolve()
+      })
+    })
   }
 
   async close(): Promise<void> {
@@ -283,8 +327,13 @@ class DiskStorage implements RandomAccess {
     this.#file.truncate(byteLength, callback)
   }
 
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void {
+  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void {
     this.#file.stat(callback)
+  }
+
+  /** A hole, where the system and random-access-file's optional native part know how. */
+  del(offset: number, byteLength: number, callback: Done): void {
+    this.#file.del(offset, byteLength, callback)
   }
 
   sync(callback: Done): void {

@@ -6,12 +6,14 @@ import { access, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
 import { LogwoodError, StorageError } from '../errors.ts'
+import { allDone } from '../util/all-done.ts'
 import { CACHE_BYTES } from './constants.ts'
 import { keepAside, openAside } from './damaged-directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
 import { type DirectorySurvey, surveyDirectory } from './directory-survey.ts'
 import { diskStorage, File, type RandomAccess, type StorageFactory } from './file.ts'
 import { PageCache } from './page-cache.ts'
+import { finishPurge, isPurged, markPurged, removeIfEmpty } from './purge.ts'
 
 export interface LogFilesOptions {
   /** Default true. False: a directory without a log is NOT_FOUND. */
@@ -27,6 +29,15 @@ type FileName = 'oplog' | 'blocks' | 'nodes' | 'presence' | 'secret'
 /** What says that a file system takes nothing more, or nothing at all. */
 const NO_ROOM: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS']
 const FILE_NAMES: readonly FileName[] = ['oplog', 'blocks', 'nodes', 'presence', 'secret']
+
+/** What the files of a log take up on the disk, in bytes; their lengths where that cannot be told. */
+export interface StorageInfo {
+  readonly oplog: number
+  readonly blocks: number
+  readonly nodes: number
+  readonly presence: number
+  readonly total: number
+}
 
 export class LogFiles {
   readonly oplog: File
@@ -94,16 +105,13 @@ export class LogFiles {
 
   /** For logs that are open elsewhere too: how long the files are by now. @throws StorageError READ_FAILED */
   async refresh(): Promise<void> {
-    const { oplog, blocks, nodes, presence, secret } = this
-    for (const file of [oplog, blocks, nodes, presence, secret]) await file.refresh()
+    for (const file of this.#all) await file.refresh()
   }
 
   /** Keeps a copy of bytes of a file in the directory `damaged`. @throws StorageError */
   async keepAside(name: string, byteOffset: number, byteLength: number): Promise<string | null> {
     if (this.directory === null) return null
-    const file = [this.oplog, this.blocks, this.nodes, this.presence, this.secret].find(
-      (each) => each.name === name
-    )
+    const file = this.#all.find((each) => each.name === name)
     return file === undefined ? null : keepAside(this.directory, file, byteOffset, byteLength)
   }
 
@@ -115,6 +123,34 @@ export class LogFiles {
   /** Rights, lock and other files of the directory; null for other storages. */
   async survey(): Promise<DirectorySurvey | null> {
     return this.directory === null ? null : surveyDirectory(this.directory)
+  }
+
+  /** @throws StorageError READ_FAILED */
+  async storage(): Promise<StorageInfo> {
+    const [oplog, blocks, nodes, presence] = await Promise.all([
+      this.oplog.allocatedBytes(),
+      this.blocks.allocatedBytes(),
+      this.nodes.allocatedBytes(),
+      this.presence.allocatedBytes()
+    ])
+    return { oplog, blocks, nodes, presence, total: oplog + blocks + nodes + presence }
+  }
+
+  /** Closes the files and removes them for good. @throws StorageError WRITE_FAILED */
+  async purge(): Promise<void> {
+    const { directory } = this
+    const sync = (): Promise<void> => this.syncDirectory()
+    try {
+      await allDone([
+        this.#closeFiles(),
+        directory === null ? Promise.resolve() : markPurged(directory, sync)
+      ])
+      if (directory === null) await Promise.all(this.#all.map((file) => file.remove()))
+      else await finishPurge(directory, FILE_NAMES, sync)
+    } finally {
+      await this.#lock?.release()
+    }
+    if (directory !== null) await removeIfEmpty(directory)
   }
 
   /** Whether level `power` can be offered. */
@@ -134,8 +170,7 @@ export class LogFiles {
   /** The names of the files, and of the directory, are on the disk. */
   async syncDirectory(): Promise<void> {
     if (this.directory === null) return
-    await syncPath(this.directory)
-    await syncPath(dirname(this.directory))
+    await syncDirectory(this.directory)
   }
 
   /** What a copy of the secret would not share with it: its inode. Null where there is none to tell. */
@@ -151,10 +186,20 @@ export class LogFiles {
   /** Idempotent. Closes all, then lets the lock go; the first error is thrown after that. */
   async close(): Promise<void> {
     if (this.#closed) return
+    try {
+      await this.#closeFiles()
+    } finally {
+      await this.#lock?.release()
+    }
+  }
+
+  get #all(): readonly File[] {
+    return [this.oplog, this.blocks, this.nodes, this.presence, this.secret]
+  }
+
+  async #closeFiles(): Promise<void> {
     this.#closed = true
-    const files = [this.oplog, this.blocks, this.nodes, this.presence, this.secret]
-    const results = await Promise.allSettled(files.map((file) => file.close()))
-    await this.#lock?.release()
+    const results = await Promise.allSettled(this.#all.map((file) => file.close()))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -173,17 +218,18 @@ async function openDirectory(
   const directory = await realpath(path).catch((error: unknown) => {
     throw new StorageError('NOT_FOUND', `There is no directory ${path}`, error)
   })
-  if (!(await exists(join(directory, 'oplog')))) {
-    const others = await Promise.all(FILE_NAMES.map((name) => exists(join(directory, name))))
-    const isEmpty = !others.includes(true)
-    if (isEmpty && (options.createIfMissing === false || options.readOnly === true)) {
-      throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
-    }
+  const purged = await isPurged(directory)
+  const mayCreate = options.createIfMissing !== false && options.readOnly !== true
+  if (!mayCreate && (purged || !(await holdsFiles(directory)))) {
+    throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
   }
   const mayWrite = options.readOnly !== true && (await isWritable(directory))
   const lock = mayWrite ? await lockIfRoom(directory, options.env ?? systemEnv) : null
   const readOnly = lock === null
   try {
+    if (!readOnly && purged) {
+      await finishPurge(directory, FILE_NAMES, () => syncDirectory(directory))
+    }
     if (!readOnly) for (const name of FILE_NAMES) await createFile(join(directory, name))
     const files = await openAll((name) => diskFile(directory, name, readOnly))
     return LogFiles.assemble(files, { directory, readOnly, lock }, cacheBytes)
@@ -191,6 +237,11 @@ async function openDirectory(
     await lock?.release()
     throw error
   }
+}
+
+async function holdsFiles(directory: string): Promise<boolean> {
+  const found = await Promise.all(FILE_NAMES.map((name) => exists(join(directory, name))))
+  return found.includes(true)
 }
 
 /** Null: there is no room even for a lock, so that the log can be read only. @throws StateError LOCKED */
@@ -266,6 +317,11 @@ async function isWritable(directory: string): Promise<boolean> {
     if (!(await allows(path, constants.W_OK))) return false
   }
   return true
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  await syncPath(directory)
+  await syncPath(dirname(directory))
 }
 
 async function syncPath(path: string): Promise<void> {
