@@ -71,6 +71,7 @@ export interface WaitOptions {
   timeout?: number
   /** Where the wait is entered, so that its owner can end it; by default the session's list. */
   activeRequests?: ActiveRequests
+  signal?: AbortSignal
 }
 
 export interface GetOptions extends WaitOptions {
@@ -129,6 +130,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   readonly #ongc: SessionOptions['ongc']
   #findingPeers = 0
   #isCounted = false
+  #isActive: boolean
   #releaseExclusive: (() => void) | null = null
 
   /** Opens in the background: `ready()`. @throws ArgumentError INVALID_ARGUMENT if the key is no key */
@@ -148,6 +150,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.onwait = session.onwait ?? null
     this.onseq = session.onseq ?? null
     this.#isReadOnly = session.writable === false
+    this.#isActive = this.weak ? session.active === true : session.active !== false
     this.#ongc = session.ongc
     const bytes = typeof given.key === 'string' ? keyFromText(given.key) : given.key
     this.opening = this.#open(given.storage, bytes, session)
@@ -272,9 +275,13 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return this.opening
   }
 
-  async info(_options: { storage?: boolean } = {}): Promise<Info> {
-    await this.#toOpen()
-    return new Info(this, null)
+  /** With `storage`, also what its files take up on the disk, in bytes. */
+  async info({ storage = false }: { storage?: boolean } = {}): Promise<Info> {
+    const core = await this.#toOpen()
+    if (!storage) return new Info(this, null)
+    const { storage: files } = await core.log.info({ storage: true })
+    const { oplog, nodes: tree, blocks, presence: bitfield } = files
+    return new Info(this, { oplog, tree, blocks, bitfield })
   }
 
   // Sessions.
@@ -315,6 +322,13 @@ export class Hypercore<T = Buffer> extends EventEmitter {
 
   setKeyPair(keyPair: KeyPair | PublicKeyPair | null): void {
     this.keyPair = keyPair
+  }
+
+  /** Whether this session wants the core to be downloaded. */
+  setActive(active: boolean): void {
+    if (active === this.#isActive || this.closing !== null) return
+    this.#isActive = active
+    if (this.opened) this.core?.setActive(active)
   }
 
   /** @throws HypercoreError ERR_ASSERTION */
@@ -379,7 +393,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const list = options.activeRequests ?? this.activeRequests
     const place = await core.requests.run(
       list,
-      { timeoutMs: options.timeout ?? this.timeout },
+      { timeoutMs: options.timeout ?? this.timeout, signal: options.signal },
       async (signal) => {
         const paddingBytes = this.padding
         await using log = core.log.session({ encryption: plainCipher(paddingBytes) })
@@ -396,7 +410,8 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (this.writable && options.force !== true) return false
     if (!(options.wait ?? core.findingPeers > 0)) return false
     const list = options.activeRequests ?? this.activeRequests
-    return core.requests.run(list, { timeoutMs: 0, cancelled: () => false }, async (signal) => {
+    const limits = { timeoutMs: 0, cancelled: () => false, signal: options.signal }
+    return core.requests.run(list, limits, async (signal) => {
       do {
         if (await core.log.update({ signal })) return true
       } while (await core.mayFindMore(signal))
@@ -530,6 +545,12 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return diff ? { blocks } : null
   }
 
+  /** Removes the core from the disk; all its sessions are closed. */
+  async purge(): Promise<void> {
+    const core = await this.#toOpen()
+    await translated(core.purge(), core.discoveryKey)
+  }
+
   /** Makes the blocks of a batch the core's own; null if the core went another way meanwhile. */
   async commit(session: AnySession, options: CommitOptions = {}): Promise<Extent | null> {
     const core = await this.#toOpen()
@@ -625,6 +646,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.writable =
       !this.#isReadOnly && (this.#view.kind !== 'live' || signingPair(this.keyPair) !== null)
     if (options.userData) await setUserData(core, options.userData)
+    if (this.#isActive) core.setActive(true)
     this.opened = true
   }
 
@@ -666,6 +688,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const at = core.sessions.indexOf(this)
     if (at >= 0) core.sessions.splice(at, 1)
     if (this.#isCounted) core.activeSessions--
+    if (this.opened && this.#isActive) core.setActive(false)
     this.#isCounted = false
     this.opened = false
     this.readable = false
@@ -693,15 +716,16 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const view = this.#view
     const mayWait = options.wait ?? this.wait
     const here = await translated(view.read(index, mayWait), core.discoveryKey)
-    if (here !== null || !mayWait) return here
+    if (here !== null) return here
     this.#assertNotClosing('get')
     if (view instanceof SnapshotView) view.check(index)
+    if (!mayWait) return null
     this.waits++
     options.onwait?.(index, this as unknown as Hypercore<never>)
     this.onwait?.(index, this)
     const list = options.activeRequests ?? this.activeRequests
-    const timeoutMs = options.timeout ?? this.timeout
-    const limits = index < this.length ? { timeoutMs, index } : { timeoutMs }
+    const wish = { timeoutMs: options.timeout ?? this.timeout, signal: options.signal }
+    const limits = index < this.length ? { ...wish, index } : wish
     return core.requests.run(list, limits, (signal) =>
       translated(view.fetch(index, signal), core.discoveryKey)
     )

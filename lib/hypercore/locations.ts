@@ -69,6 +69,11 @@ function wishOf(
     overwrite: options.overwrite === true,
     options: {
       ...hooks,
+      // Its sessions say whether they want it to be.
+      active: false,
+      ...(options.notDownloadingLinger === undefined
+        ? {}
+        : { lingerMs: options.notDownloadingLinger }),
       ...(options.durability === undefined ? {} : { durability: options.durability })
     }
   }
@@ -152,6 +157,12 @@ function fits(manifest: Manifest, key: Uint8Array): boolean {
   return isCompat(manifest, key) || equalBytes(manifestKey(manifest), key)
 }
 
-function purge(_location: Location): Promise<void> {
-  throw new HypercoreError('INVALID_OPERATION', 'overwrite is not supported')
+async function purge(location: Location): Promise<void> {
+  try {
+    const log = await Log.open(location, { createIfMissing: false })
+    await log.purge()
+  } catch (error) {
+    if (error instanceof LogwoodError && error.code === 'NOT_FOUND') return
+    throw error
+  }
 }

@@ -41,6 +41,7 @@ export interface SessionOptions {
   weak?: boolean
   /** Waits until it is the only session that asked for this. */
   exclusive?: boolean
+  /** Whether it wants the core to be downloaded; a weak session does not, by default. */
   active?: boolean
   snapshot?: boolean
   /** A batch: sessions with one name share blocks that are the core's only once they are committed. In memory. */
@@ -70,6 +71,8 @@ export interface HypercoreOptions extends SessionOptions {
   compat?: boolean
   /** False: higher forks of the writer are not followed. */
   allowFork?: boolean
+  /** Milliseconds that a core goes on downloading when no session wants it any more. */
+  notDownloadingLinger?: number
   /** What append means by done; `power` by default, see the README. Hypercore itself is at `process`. */
   durability?: Durability
 }

@@ -19,6 +19,8 @@ export interface RequestOptions<T> {
   readonly timeoutMs: number
   /** The block that is waited for, if it is one that exists at this moment: a cut below it ends the wait. */
   readonly index?: number
+  /** Ends the wait as whoever holds the list would. */
+  readonly signal?: AbortSignal | undefined
   /** What the wait comes to if it is ended; by default it rejects with the error given, or REQUEST_CANCELLED. */
   readonly cancelled?: () => T
 }
@@ -35,7 +37,8 @@ export class Requests {
     work: (signal: AbortSignal) => Promise<T>
   ): Promise<T> {
     if (list.length > 0 && list[0] === null) throw cancelledError()
-    const { timeoutMs, index, cancelled } = options
+    const { timeoutMs, index, cancelled, signal } = options
+    if (signal?.aborted) throw cancelledError()
     const controller = new AbortController()
     const outcome: Deferred<T> = deferred()
     const end = (error: Error | null): void => {
@@ -53,6 +56,8 @@ export class Requests {
       }
     }
     list.push(request)
+    const abort = (): void => end(null)
+    signal?.addEventListener('abort', abort, { once: true })
     const wait = { index: index ?? -1, end }
     this.#waits.add(wait)
     const timer =
@@ -62,6 +67,7 @@ export class Requests {
       return await outcome.promise
     } finally {
       timer?.[Symbol.dispose]()
+      signal?.removeEventListener('abort', abort)
       this.#waits.delete(wait)
       remove(list, request)
     }

@@ -57,6 +57,9 @@ export class SharedCore {
   #manifest: Manifest | null = null
   #log: Log | null = null
   #live: LiveView | null = null
+  /** Open as long as a session wants the log to be downloaded. */
+  #active: Log | null = null
+  #wanting = 0
   #hadPeers = false
   #wakeUpdates: (() => void)[] = []
 
@@ -166,6 +169,21 @@ export class SharedCore {
     return () => held.resolve()
   }
 
+  /** One session more, or less, wants the log to be downloaded. */
+  setActive(active: boolean): void {
+    this.#wanting += active ? 1 : -1
+    if (this.#log?.status !== 'open') return
+    if (this.#wanting > 0) this.#active ??= this.#log.session({ active: true })
+    else this.#rest()
+  }
+
+  /** Removes the log from the disk, for all sessions. */
+  async purge(): Promise<void> {
+    this.#rest()
+    await this.log.purge()
+    await this.closeSessions(null)
+  }
+
   hasSession(): boolean {
     return this.activeSessions > 0
   }
@@ -249,6 +267,12 @@ export class SharedCore {
     this.opened = true
   }
 
+  #rest(): void {
+    const active = this.#active
+    this.#active = null
+    if (active !== null) background(active.close(), () => {})
+  }
+
   #listen(log: Log): void {
     let before = log.length
     log.on('append', (length) => {
@@ -301,6 +325,7 @@ export class SharedCore {
 
   async #close(): Promise<void> {
     await this.opening.catch(() => {})
+    this.#rest()
     await this.#log?.close()
     this.closed = true
     await this.closeSessions(null)

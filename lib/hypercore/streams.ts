@@ -23,7 +23,8 @@ export class ReadStream extends Readable {
   readonly #core: StreamSource
   readonly #live: boolean
   readonly #isFixed: boolean
-  readonly #options: { readonly wait: boolean; readonly timeout: number }
+  readonly #leaving: AbortController = new AbortController()
+  readonly #options: object
   #next: number
   #end: number | null
 
@@ -36,7 +37,11 @@ export class ReadStream extends Readable {
     this.#live = this.#end === null && live
     this.#isFixed = !live && snapshot
     const { wait = core.wait, timeout } = options
-    this.#options = { wait, timeout: timeout || core.timeout }
+    this.#options = { wait, timeout: timeout || core.timeout, signal: this.#leaving.signal }
+  }
+
+  override _predestroy(): void {
+    this.#leaving.abort()
   }
 
   override _open(done: Done): void {
@@ -84,6 +89,7 @@ export class ByteStream extends Readable {
   #index = 0
   /** Bytes to leave out at the head of the next block. */
   #skipped = 0
+  readonly #leaving: AbortController = new AbortController()
   #ahead: { destroy(): void } | null = null
 
   constructor(core: StreamSource, options: ByteStreamOptions = {}) {
@@ -101,6 +107,10 @@ export class ByteStream extends Readable {
 
   override _read(done: Done): void {
     settle(this.#readNext(), done)
+  }
+
+  override _predestroy(): void {
+    this.#leaving.abort()
   }
 
   override _destroy(done: Done): void {
@@ -126,7 +136,9 @@ export class ByteStream extends Readable {
       return
     }
     this.#fetchAhead(this.#index + 1)
-    const block = (await this.#core.get(this.#index++, { valueEncoding: 'binary' })) as Uint8Array
+    const { signal } = this.#leaving
+    const options = { valueEncoding: 'binary', signal }
+    const block = (await this.#core.get(this.#index++, options)) as Uint8Array
     const bytes = block.subarray(this.#skipped, Math.min(block.byteLength, this.#skipped + left))
     this.#skipped = 0
     this.#bytesLeft = left - bytes.byteLength

@@ -110,8 +110,8 @@ export function commitTo(
 export async function clearIn(core: SharedCore, start: number, end: number): Promise<number> {
   const work = core.writes.exclusive(async () => {
     await core.snapshots.keep(core.live, start, end)
-    await core.log.clear(start, end)
-    return 0
+    const { freedBytes } = await core.log.clear(start, end)
+    return freedBytes
   })
   return translated(work, core.discoveryKey)
 }
