@@ -9,6 +9,7 @@ const VALUES = [
   'ArgumentError',
   'ConflictError',
   'Log',
+  'LogBatch',
   'LogwoodError',
   'Mux',
   'ProofError',
@@ -17,13 +18,18 @@ const VALUES = [
   'StateError',
   'StorageError',
   'UnavailableError',
+  'assembleSignature',
   'blockKeyOf',
   'createBundle',
   'createKeyPair',
+  'createManifest',
   'discoveryKeyOf',
   'keyFromText',
   'keyToText',
+  'manifestKey',
   'restoreBundle',
+  'shortenShare',
+  'signDraft',
   'verifyBundle',
   'verifyConflict'
 ]
@@ -38,11 +44,13 @@ const TYPES = [
   'BlockStreamOptions',
   'BundleOptions',
   'BundleSource',
+  'ByteStreamOptions',
   'Codec',
   'CodecState',
   'ConnectOptions',
   'Download',
   'DownloadOptions',
+  'Draft',
   'Durability',
   'EncodingName',
   'EncryptedStream',
@@ -73,11 +81,14 @@ const TYPES = [
   'RestoredLog',
   'SalvageReport',
   'SessionOptions',
+  'SignatureShare',
   'StorageFactory',
   'StorageInfo',
   'SwitchOptions',
   'Transfer',
-  'WaitOptions'
+  'TruncateOptions',
+  'WaitOptions',
+  'WriteStream'
 ]
 
 /** Names that a declaration file exports, those that it passes on included. */

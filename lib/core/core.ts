@@ -9,7 +9,7 @@ import { StorageError } from '../errors.ts'
 import { rootsOf } from '../merkle/flat-tree.ts'
 import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
-import type { SignedHead, Tree } from '../merkle/tree.ts'
+import type { SignedHead, Tree, TreeHead } from '../merkle/tree.ts'
 import type { LogFiles, StorageInfo } from '../storage/log-files.ts'
 import { copyOf } from '../util/bytes.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
@@ -32,7 +32,7 @@ import { makeProof } from './prover.ts'
 import { type AuditOptions, type AuditReport, audit } from './rescue/audit.ts'
 import { type RepairOptions, type RepairReport, repair } from './rescue/repair.ts'
 import type { CoreState, Damage } from './state.ts'
-import { type Accepted, type Seal, Writer } from './writer.ts'
+import { type Accepted, type AppendHow, type Seal, type TruncateHow, Writer } from './writer.ts'
 
 /** The proof that one key signed two histories. */
 export interface CoreConflict {
@@ -330,20 +330,32 @@ export class Core extends Resource {
    */
   async append(
     blocks: readonly Uint8Array[],
-    options: { durability?: Durability; seal?: Seal } = {}
+    options: { durability?: Durability } & AppendHow = {}
   ): Promise<SignedHead> {
     this.assertOpen('log')
-    const { durability = this.#opened.durability, seal = null } = options
-    return this.#writer.append(blocks, durability, seal)
+    const { durability = this.#opened.durability, ...how } = options
+    return this.#writer.append(blocks, durability, how)
   }
 
   /**
    * Keeps the first `length` blocks, under the next fork number or a given higher one.
    * @throws ArgumentError INVALID_ARGUMENT; else as append
    */
-  async truncate(length: number, options: { fork?: number } = {}): Promise<SignedHead> {
+  async truncate(length: number, how: TruncateHow = {}): Promise<SignedHead> {
     this.assertOpen('log')
-    return this.#writer.truncate(length, options.fork ?? null)
+    return this.#writer.truncate(length, how)
+  }
+
+  /** The head that an append of these would make now, to be signed elsewhere. */
+  draftAppend(blocks: readonly Uint8Array[], seal?: Seal): TreeHead {
+    this.assertOpen('log')
+    return this.#writer.draftAppend(blocks, seal)
+  }
+
+  /** The head that cutting to that length would make. @throws as truncate */
+  async draftTruncate(length: number, fork?: number): Promise<TreeHead> {
+    this.assertOpen('log')
+    return this.#writer.draftTruncate(length, fork)
   }
 
   /** Keeps bytes of this copy's own, or removes them. @throws ArgumentError; else as clear */

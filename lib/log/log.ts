@@ -6,6 +6,7 @@ import type { Manifest } from '../core/manifest.ts'
 import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
 import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
 import type { SalvageReport } from '../core/rescue/salvage.ts'
+import type { Seal } from '../core/writer.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
@@ -18,6 +19,7 @@ import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import { Resource } from '../util/resource.ts'
+import { LogBatch } from './batch.ts'
 import { type BlockCipher, cipherOf, type Encryption } from './block-cipher.ts'
 import {
   BlockIterator,
@@ -25,29 +27,35 @@ import {
   type BlockStreamOptions,
   createBlockStream
 } from './block-stream.ts'
+import { type ByteStreamOptions, createByteStream } from './byte-stream.ts'
 import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type LogEvents, OpenedLog } from './opened-log.ts'
-import { checkDurability, checkLogOptions, type Location, type LogOptions } from './options.ts'
+import { checkLogOptions, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import { refetch, salvageLog } from './rescue.ts'
 import {
   type AppendOptions,
+  checkedAppend,
+  checkedTruncate,
   checkGetOptions,
+  type DraftOf,
   type GetOptions,
   infoOf,
   type LogInfo,
   type SessionOptions,
   type SessionParts,
   Snapshot,
+  type TruncateOptions,
   type WaitOptions,
   whileWanted
 } from './session.ts'
+import type { Draft } from './signing.ts'
 import { checkReplicationOptions, type SwitchOptions, setSwitch } from './traffic.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
+import { createWriteStream, type WriteStream } from './write-stream.ts'
 
-const APPEND_OPTIONS = ['durability', 'signal']
 const SESSION_OPTIONS = ['encoding', 'encryption', 'active']
 
 export class Log<T = Uint8Array> extends Resource {
@@ -171,19 +179,40 @@ export class Log<T = Uint8Array> extends Resource {
     options: AppendOptions = {}
   ): Promise<{ length: number; byteLength: number }> {
     this.assertOpen('log')
-    checkOptions(options, APPEND_OPTIONS, 'append')
-    checkDurability(options.durability)
-    throwIfAborted(options.signal)
+    const how = checkedAppend(options)
     this.#assertNoSnapshot()
-    const list = (Array.isArray(values) ? values : [values]) as readonly T[]
-    const blocks = list.map((value) => this.#encoding.encode(value))
-    const { durability } = options
-    const cipher = this.#cipher
-    const head = await this.#core.append(blocks, {
-      ...(durability === undefined ? {} : { durability }),
-      ...(cipher === null ? {} : { seal: (block, at) => cipher.encrypt(block, at) })
-    })
+    const head = await this.#core.append(this.#encoded(values), { ...how, ...this.#seal })
     return { length: head.length, byteLength: this.#payloadOf(head) }
+  }
+
+  /** Gathers values that are appended as one unit, if the log is still as it is now by then. */
+  batch(): LogBatch<T> {
+    this.assertOpen('log')
+    this.#assertNoSnapshot()
+    return new LogBatch(this)
+  }
+
+  /** A stream that appends what is written to it. @throws ArgumentError */
+  createWriteStream(options: AppendOptions = {}): WriteStream<T> {
+    this.assertOpen('log')
+    checkedAppend(options)
+    this.#assertNoSnapshot()
+    return createWriteStream(this, options)
+  }
+
+  /**
+   * The head that an append of these values, or cutting to a length, would make now: for logs that take more than one
+   * signer; see signDraft.
+   * @throws ArgumentError; StateError BEHIND
+   */
+  async draft(of: DraftOf<T>, options: WaitOptions = {}): Promise<Draft> {
+    checkOptions(of, ['append', 'truncate', 'fork'], 'draft')
+    this.assertOpen('log')
+    return await whileWanted('draft', options, async () =>
+      'append' in of
+        ? this.#core.draftAppend(this.#encoded(of.append), this.#seal.seal)
+        : this.#core.draftTruncate(of.truncate, of.fork)
+    )
   }
 
   /**
@@ -194,10 +223,8 @@ export class Log<T = Uint8Array> extends Resource {
   async get(index: number, options: GetOptions & { wait: false }): Promise<T | null>
   async get(index: number, options?: GetOptions): Promise<T>
   async get(index: number, options?: GetOptions): Promise<T | null> {
-    const stored = await this.#block(index, options)
-    if (stored === null) return null
-    const block = this.#cipher === null ? stored : this.#cipher.decrypt(stored, index)
-    return decodeBlock(this.#encoding, index, block)
+    const block = this.#plain(index, await this.#block(index, options))
+    return block === null ? null : decodeBlock(this.#encoding, index, block)
   }
 
   /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
@@ -357,6 +384,27 @@ export class Log<T = Uint8Array> extends Resource {
     return createBlockStream(this, options)
   }
 
+  /**
+   * The log's bytes from one position on, in pieces, as if it were a file; blocks are fetched ahead.
+   * @throws ArgumentError; the stream fails with NOT_AVAILABLE if the log ends before
+   */
+  createByteStream(options: ByteStreamOptions = {}): BlockStream<Uint8Array> {
+    this.assertOpen('log')
+    const get = async (index: number, how?: GetOptions): Promise<Uint8Array> =>
+      this.#plain(index, await this.#block(index, how)) as Uint8Array
+    const { length, byteLength } = this
+    return createByteStream(
+      {
+        length,
+        byteLength,
+        get,
+        seek: (byteOffset, how) => this.seek(byteOffset, how),
+        download: (range) => this.download(range)
+      },
+      options
+    )
+  }
+
   /** All values, in order, up to the present length. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     this.assertOpen('log')
@@ -367,13 +415,14 @@ export class Log<T = Uint8Array> extends Resource {
    * Cuts the log to a length, under the next fork number, or a higher one that is given.
    * @throws StateError NOT_WRITABLE; ArgumentError INVALID_ARGUMENT
    */
-  async truncate(length: number, options: { fork?: number } & WaitOptions = {}): Promise<void> {
-    const { fork, ...rest } = options
+  async truncate(length: number, options: TruncateOptions = {}): Promise<void> {
+    const how = checkedTruncate(options)
+    const { signal } = options
     checkInteger(length, 0, 'truncate: length')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    const how = fork === undefined ? {} : { fork }
-    await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
+    const waiting = signal === undefined ? {} : { signal }
+    await whileWanted('truncate', waiting, () => this.#core.truncate(length, how))
   }
 
   /**
@@ -511,6 +560,10 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#opened.core
   }
 
+  #plain(index: number, stored: Uint8Array | null): Uint8Array | null {
+    return stored === null || this.#cipher === null ? stored : this.#cipher.decrypt(stored, index)
+  }
+
   async #block(index: number, options: GetOptions = {}): Promise<Uint8Array | null> {
     checkInteger(index, 0, 'get: index')
     checkGetOptions(options, 'get')
@@ -519,6 +572,16 @@ export class Log<T = Uint8Array> extends Resource {
     const now = this.#core.readNow(index)
     if (now !== null) return now
     return await waitForBlock(this.#opened, index, options)
+  }
+
+  #encoded(values: T | readonly T[]): Uint8Array[] {
+    const list = (Array.isArray(values) ? values : [values]) as readonly T[]
+    return list.map((value) => this.#encoding.encode(value))
+  }
+
+  get #seal(): { seal?: Seal } {
+    const cipher = this.#cipher
+    return cipher === null ? {} : { seal: (block, at) => cipher.encrypt(block, at) }
   }
 
   get #paddingBytes(): number {
