@@ -34,6 +34,7 @@ const TYPES = [
   'AuditReport',
   'AuthorizeQuestion',
   'BlockCipher',
+  'BlockExplanation',
   'BlockStream',
   'BlockStreamOptions',
   'BundleOptions',
@@ -61,6 +62,7 @@ const TYPES = [
   'Node',
   'PassphraseCost',
   'PeerInfo',
+  'PeerStatus',
   'Proof',
   'ProofRequest',
   'RandomAccess',
@@ -75,6 +77,8 @@ const TYPES = [
   'SessionOptions',
   'StorageFactory',
   'SwitchOptions',
+  'SyncStatus',
+  'SyncedOptions',
   'Transfer',
   'WaitOptions'
 ]

@@ -51,6 +51,8 @@ export const MAX_WANTS: number = 256
 export const MAX_SCAN: number = 256
 /** Pages of 32,768 bits kept of what one peer announced: 4 MiB. */
 export const MAX_REMOTE_PAGES: number = 1024
+/** The same of what it refused although it had announced it, to tell why a block is not here: 128 KiB. */
+export const MAX_REFUSED_PAGES: number = 32
 /** Questions of one peer waiting for an answer; past it we stop reading from that connection. */
 export const MAX_QUEUED_REQUESTS: number = 1024
 /** The same for all logs of a connection. */

@@ -20,6 +20,8 @@ import {
   type Want
 } from './messages.ts'
 import type { Exchange } from './model/exchange.ts'
+import { Meter } from './model/meter.ts'
+import { proofBytes } from './model/proof-bytes.ts'
 import type { RemoteLog } from './model/remote-log.ts'
 import type { Asked, NeedId, PeerId } from './model/types.ts'
 import type { PeerSender } from './peer-sender.ts'
@@ -67,6 +69,8 @@ export class Peer implements PeerSender {
   readonly #channel: Channel
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
+  #down: Meter | null = null
+  #up: Meter | null = null
   /** What of this peer's waits in too large a number. */
   readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
@@ -106,6 +110,14 @@ export class Peer implements PeerSender {
 
   get drained(): boolean {
     return this.#channel.drained
+  }
+
+  /** Of blocks and proofs, lately. */
+  bytesPerSecond(now: number): { down: number; up: number } {
+    return {
+      down: this.#down?.bytesPerSecond(now) ?? 0,
+      up: this.#up?.bytesPerSecond(now) ?? 0
+    }
   }
 
   /** Ends everything of this peer but the connection. */
@@ -160,6 +172,8 @@ export class Peer implements PeerSender {
   }
 
   data(message: Data): boolean {
+    this.#up ??= new Meter()
+    this.#up.add(proofBytes(message.proof), this.#context.env.now())
     return this.#channel.send(MESSAGE_TYPES.data, message)
   }
 
@@ -210,6 +224,8 @@ export class Peer implements PeerSender {
 
   onData(message: Data): void {
     const { id, proof } = message
+    this.#down ??= new Meter()
+    this.#down.add(proofBytes(proof), this.#context.env.now())
     if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
     else this.#answers().receive(message)
     // Its window has room again, though the block is not stored yet.

@@ -20,6 +20,7 @@ import {
   SLOW_ANSWER_MS
 } from '../constants.ts'
 import { INVALID_REQUEST, NOT_AVAILABLE, type Request } from '../messages.ts'
+import { proofBytes } from '../model/proof-bytes.ts'
 import type { PeerSender } from '../peer-sender.ts'
 import type { ReplicatedLog } from '../replicated-log.ts'
 import type { ConnectionLoad } from './connection-load.ts'
@@ -179,13 +180,10 @@ export class Uploader implements Served {
 
   #costOf(proof: Proof | null): number {
     if (proof === null) return 0
-    const { block, hash, seek, upgrade } = proof
-    let nodes = (hash?.nodes.length ?? 0) + (seek?.nodes.length ?? 0)
-    if (upgrade !== null) nodes += upgrade.nodes.length + upgrade.additionalNodes.length
-    if (block === null) return nodes * NODE_BYTES
-    const byteLength = block.value.byteLength
-    this.#recentBytes = Math.max(byteLength, this.#recentBytes * RECENT_DECAY)
-    const bytes = byteLength + (nodes + block.nodes.length) * NODE_BYTES
+    const bytes = proofBytes(proof)
+    const { block } = proof
+    if (block === null) return bytes
+    this.#recentBytes = Math.max(block.value.byteLength, this.#recentBytes * RECENT_DECAY)
     if (!this.#sent.has(block.index)) {
       this.#sent.set(block.index, true)
       return bytes
@@ -241,7 +239,5 @@ export class Uploader implements Served {
   }
 }
 
-/** What a node of a proof takes on the wire, about. */
-const NODE_BYTES = 40
 /** How much of a block's length still counts with the next. */
 const RECENT_DECAY = 7 / 8
