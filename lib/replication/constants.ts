@@ -41,6 +41,8 @@ export const MAX_REOPENINGS_PER_MINUTE: number = 16
  * than stock peers have under way, so that none of theirs is left without an answer.
  */
 export const MAX_BELATED_QUESTIONS: number = 64
+/** Who waits for a rate limit looks again after so long at the latest: the limit may have changed. */
+export const MAX_LIMIT_WAIT_MS: number = 1_000
 /** After a failed write, how long until the next block is asked. */
 export const STORAGE_RETRY_MS: number = 1_000
 /** Blocks per subscribed region: a power of two, so that stock peers remember it. */

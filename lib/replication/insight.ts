@@ -86,7 +86,7 @@ export class Insight {
       want: isSameFork ? have - shared : 0,
       missing: isSameFork ? held - shared : 0,
       inFlight: { blocks: exchange.inflight.askedOf(id), bytes: exchange.expectedBytes(id) },
-      bytesPerSecond: peer.bytesPerSecond(env.now()),
+      bytesPerSecond: peer.flow.bytesPerSecond(env.now()),
       roundTripMs: exchange.inflight.roundTripMs(id),
       uploading,
       downloading,

@@ -12,8 +12,8 @@ import { Reorg, type ReorgPlan } from './download/reorg.ts'
 import { Extensions } from './extensions.ts'
 import { Insight } from './insight.ts'
 import type { Data } from './messages.ts'
-import { type Advance, Exchange } from './model/exchange.ts'
-import type { Asked, Need, NeedId } from './model/types.ts'
+import { Exchange } from './model/exchange.ts'
+import type { Advance, Asked, Need, NeedId } from './model/types.ts'
 import type { Peer, PeerContext } from './peer.ts'
 import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
@@ -110,6 +110,7 @@ export class Replicator {
       env,
       exchange: this.#exchange,
       extensions: this.extensions,
+      limits: this.traffic,
       isWanted: () => this.traffic.activity.isOn,
       flagsFor: (permits, peer) => this.traffic.flagsFor(permits, peer),
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
@@ -261,7 +262,7 @@ export class Replicator {
   }
 
   #cancel(questions: readonly Asked[]): void {
-    for (const { peer, id } of questions) this.#peers.get(peer)?.cancel(id)
+    for (const asked of questions) this.#peers.get(asked.peer)?.giveUp(asked)
   }
 
   #advanced(advance: Advance): void {

@@ -19,7 +19,7 @@ import { RemoteLog } from './remote-log.ts'
 import { patientRules, urgentRules } from './rules/index.ts'
 import { reorgRule } from './rules/reorg.ts'
 import type { Candidate, Rule, View } from './rules/rule.ts'
-import type { Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
+import type { Advance, Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
 
 /** Part of the window that ranges leave free for blocks that somebody waits for. */
 const URGENT_SHARE = 8
@@ -32,22 +32,12 @@ interface PeerEntry {
   readonly view: View
   /** It let questions expire and has said nothing since: it is not asked until it does. */
   stalled: boolean
+  /** A rate limit keeps us from asking. */
+  isLimited: boolean
   /** We may ask it at all. */
   isOn: boolean
   /** Questions for ranges are being asked, until the window is full. */
   refilling: boolean
-}
-
-/** What changed in the local log: the part of a published change that the model looks at. */
-export interface Advance {
-  readonly headChanged: boolean
-  /** The history changed from here on; null: it only grew. */
-  readonly cutTo: number | null
-  readonly presence: {
-    readonly start: number
-    readonly length: number
-    readonly present: boolean
-  } | null
 }
 
 export class Exchange {
@@ -82,7 +72,14 @@ export class Exchange {
       spread: this.#peers.size === 0 ? 0 : this.#random(),
       random: this.#random
     }
-    this.#peers.set(id, { remote, view, stalled: false, isOn: true, refilling: true })
+    this.#peers.set(id, {
+      remote,
+      view,
+      stalled: false,
+      isLimited: false,
+      isOn: true,
+      refilling: true
+    })
     return { id, remote }
   }
 
@@ -117,6 +114,7 @@ export class Exchange {
   nextRequest(peer: PeerId, now: number): Asked | null {
     const entry = this.#peers.get(peer)
     if (entry === undefined || entry.stalled || !entry.isOn || this.paused) return null
+    if (entry.isLimited) return null
     if (!this.#mayAsk(entry.remote)) return null
     entry.view.now = now
     if (entry.remote.fork > this.#local.fork) return this.#askFork(entry, peer, now)
@@ -186,6 +184,11 @@ export class Exchange {
     if (entry === undefined || entry.isOn === isOn) return []
     entry.isOn = isOn
     return isOn ? [] : this.abandon(peer)
+  }
+
+  setLimited(peer: PeerId, isLimited: boolean): void {
+    const entry = this.#peers.get(peer)
+    if (entry !== undefined) entry.isLimited = isLimited
   }
 
   /** The peer said something: a stalled one may be asked again. */
@@ -275,9 +278,11 @@ export class Exchange {
   #explained(id: PeerId): ExplainedPeer {
     const entry = this.#peers.get(id)
     assert(entry !== undefined, 'only peers that are here are explained')
-    const { remote, isOn, stalled } = entry
+    const { remote, isOn, isLimited, stalled } = entry
     const isFull =
-      this.inflight.askedOf(id) >= windowOf(this.#local) || isVerifyingEnough(this.inflight)
+      isLimited ||
+      this.inflight.askedOf(id) >= windowOf(this.#local) ||
+      isVerifyingEnough(this.inflight)
     return { id, remote, isOn, stalled, isFull }
   }
 
