@@ -46,12 +46,16 @@ export {
   shortenShare,
   signDraft
 } from './log/signing.ts'
+export type { BlockExplanation, SyncedOptions } from './log/sync.ts'
 export type { AuthorizeQuestion, ReplicationOptions, SwitchOptions } from './log/traffic.ts'
 export type { WriteStream } from './log/write-stream.ts'
 export type { Node } from './merkle/node.ts'
 export type { Proof, ProofRequest } from './merkle/proof.ts'
 export { Mux } from './mux/mux.ts'
 export type { ReorgPlan } from './replication/download/reorg.ts'
+export type { PeerStatus, SyncStatus } from './replication/insight.ts'
+export { RateLimit } from './replication/rate-limit.ts'
+export type { LimitOptions } from './replication/traffic.ts'
 export type { RawDuplex } from './secret-stream/raw-duplex.ts'
 export { SecretStream } from './secret-stream/secret-stream.ts'
 export type { RandomAccess, StorageFactory } from './storage/file.ts'

@@ -11,6 +11,7 @@ import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
+import type { SyncStatus } from '../replication/insight.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
 import type { StorageInfo } from '../storage/log-files.ts'
@@ -52,6 +53,7 @@ import {
   whileWanted
 } from './session.ts'
 import type { Draft } from './signing.ts'
+import { type BlockExplanation, explainBlock, type SyncedOptions, whenSynced } from './sync.ts'
 import { checkReplicationOptions, type SwitchOptions, setSwitch } from './traffic.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
 import { createWriteStream, type WriteStream } from './write-stream.ts'
@@ -334,6 +336,28 @@ export class Log<T = Uint8Array> extends Resource {
   setEncryption(encryption: Encryption | BlockCipher | null): void {
     this.assertOpen('log')
     this.#cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
+  }
+
+  /** Blocks that are here and that are not, and where each peer stands. Counted when asked for. */
+  get sync(): SyncStatus {
+    return this.#opened.replicator.insight.status()
+  }
+
+  /**
+   * Resolves once this copy has caught up, and fetches what that takes: every connected peer has said what it has,
+   * none of them is ahead, and all blocks are here, at one moment. With nobody connected it waits; with an `end`, only
+   * until those blocks are here. A peer that claims more and does not deliver is waited for: see explain.
+   * @throws ArgumentError; AbortError; ConflictError; StateError CLOSED
+   */
+  async synced(options: SyncedOptions = {}): Promise<void> {
+    this.assertOpen('log')
+    await whenSynced(this.#opened, options)
+  }
+
+  /** Why a block is not here: what has to change first. @throws ArgumentError INVALID_ARGUMENT */
+  explain(index: number): BlockExplanation {
+    this.assertOpen('log')
+    return explainBlock(this.#opened, index)
   }
 
   /**

@@ -106,7 +106,7 @@ export class OpenedLog {
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
     const { key, encoding: _, signal: __, durability, env = systemEnv, ...others } = options
-    const { settleMs: ___, mayReorg: ____, encryption: _____, ...rest } = others
+    const { settleMs: ___, mayReorg: ____, encryption: _____, limits: ______, ...rest } = others
     const coreOptions = {
       ...rest,
       env,

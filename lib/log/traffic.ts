@@ -2,8 +2,9 @@
 // switches that can be changed while it runs.
 
 import { ArgumentError } from '../errors.ts'
+import { checkRate, RateLimit } from '../replication/rate-limit.ts'
 import type { Direction } from '../replication/switches.ts'
-import type { Authorize, TrafficOptions } from '../replication/traffic.ts'
+import type { Authorize, LimitOptions, TrafficOptions } from '../replication/traffic.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import type { OpenedLog } from './opened-log.ts'
 
@@ -30,6 +31,8 @@ export interface ReplicationOptions {
   active?: boolean
   /** Milliseconds; by default a random time from 20,000 to 40,000. */
   lingerMs?: number
+  /** Rates that are kept to on average; none by default. */
+  limits?: LimitOptions
   /**
    * Who may have, or give, this log: asked for each connection before we show that we have it. Refused in both
    * directions, a peer is answered as if the log were unknown here. What throws or rejects means no. See reauthorize.
@@ -42,6 +45,7 @@ export const REPLICATION_KEYS: readonly (keyof ReplicationOptions)[] = [
   'download',
   'active',
   'lingerMs',
+  'limits',
   'authorize'
 ]
 
@@ -51,6 +55,7 @@ export function checkReplicationOptions(options: ReplicationOptions, call: strin
     if (options[name] !== undefined) checkBoolean(options[name], `${call}: ${name}`)
   }
   if (options.lingerMs !== undefined) checkInteger(options.lingerMs, 0, `${call}: lingerMs`)
+  if (options.limits !== undefined) checkLimits(options.limits, call)
   if (options.authorize !== undefined && typeof options.authorize !== 'function') {
     throw new ArgumentError('INVALID_ARGUMENT', `${call}: authorize must be a function`)
   }
@@ -58,8 +63,9 @@ export function checkReplicationOptions(options: ReplicationOptions, call: strin
 
 /** What the replicator has to know of them: who is active, the sessions say. */
 export function trafficOptions(options: ReplicationOptions): TrafficOptions {
-  const { upload = true, download = true, lingerMs } = options
-  return { upload, download, active: false, ...(lingerMs === undefined ? {} : { lingerMs }) }
+  const { upload = true, download = true, lingerMs, limits = {} } = options
+  const linger = lingerMs === undefined ? {} : { lingerMs }
+  return { upload, download, active: false, limits, ...linger }
 }
 
 export function authorizer(
@@ -88,6 +94,22 @@ export function setSwitch(
   const { peer = null } = options
   if (peer !== null) checkBytes(peer, `${call}: peer`, 32)
   replicator.traffic.set(direction, on, peer)
+}
+
+const LIMITS: readonly (keyof LimitOptions)[] = [
+  'upload',
+  'download',
+  'uploadPerPeer',
+  'downloadPerPeer'
+]
+
+function checkLimits(limits: LimitOptions, call: string): void {
+  checkOptions(limits, LIMITS, `${call}: limits`)
+  for (const name of LIMITS) {
+    const limit = limits[name]
+    const isShared = !name.endsWith('PerPeer') && limit instanceof RateLimit
+    if (limit !== undefined && !isShared) checkRate(limit)
+  }
 }
 
 function checkBoolean(value: unknown, what: string): void {

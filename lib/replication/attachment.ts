@@ -97,7 +97,7 @@ export class Attachment {
   /** Asks again what may flow, and ends what may not any more. */
   async review(): Promise<void> {
     if (!this.#started || this.#closed) return
-    const permits = await this.#events.authorize(this.#remotePublicKey)
+    const permits = await this.#events.authorize(this.remotePublicKey)
     if (this.#closed) return
     this.#permits = permits
     const { peer } = this
@@ -138,6 +138,19 @@ export class Attachment {
     return remote.canUpgrade || remote.lengthAcked !== this.#context.log.length
   }
 
+  /** Null until the handshake is done, or where the stream below does not tell. */
+  get remotePublicKey(): Uint8Array | null {
+    const { remotePublicKey } = this.#mux.stream
+    return remotePublicKey === null ? null : copyOf(remotePublicKey)
+  }
+
+  /** The other side may have this log, and has not said what it has of it. */
+  get isUnheard(): boolean {
+    if (!this.#started) return true
+    if (this.#channel === null) return this.#asking !== null
+    return this.peer === null || !this.peer.remote.synced
+  }
+
   pauseReading(pause: boolean): void {
     if (pause) this.#mux.pause(this)
     else this.#mux.resume(this)
@@ -146,7 +159,7 @@ export class Attachment {
   /** Opens our side, if that is allowed; the promise is there if that has to be asked. */
   #meet(): undefined | Promise<void> {
     if (this.#asking !== null) return this.#asking
-    const permits = this.#permits ?? this.#events.authorize(this.#remotePublicKey)
+    const permits = this.#permits ?? this.#events.authorize(this.remotePublicKey)
     if (!(permits instanceof Promise)) {
       this.#meetWith(permits)
       return undefined
@@ -165,13 +178,8 @@ export class Attachment {
     else if (!isAny(permits)) this.#events.onEnded()
   }
 
-  get #remotePublicKey(): Uint8Array | null {
-    const { remotePublicKey } = this.#mux.stream
-    return remotePublicKey === null ? null : copyOf(remotePublicKey)
-  }
-
   #flags(permits: Permits): SyncFlags {
-    return this.#context.flagsFor(permits, this.#remotePublicKey)
+    return this.#context.flagsFor(permits, this.remotePublicKey)
   }
 
   #end(): void {
@@ -220,7 +228,7 @@ export class Attachment {
     }
     const flags = this.#flags(this.#permits ?? NOTHING)
     const load = ConnectionLoad.of(this.#mux)
-    this.peer = new Peer(channel, this.#remotePublicKey, flags, load, this.#context)
+    this.peer = new Peer(channel, this.remotePublicKey, flags, load, this.#context)
     this.#events.onOpen(this.peer)
   }
 

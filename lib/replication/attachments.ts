@@ -17,6 +17,11 @@ export class Attachments {
     return this.#byMux.size > 0
   }
 
+  get all(): Iterable<Attachment> {
+    this.#prune()
+    return this.#byMux.values()
+  }
+
   /** Idempotent. */
   add(mux: Mux, context: PeerContext): void {
     this.#prune()

@@ -41,6 +41,8 @@ export const MAX_REOPENINGS_PER_MINUTE: number = 16
  * than stock peers have under way, so that none of theirs is left without an answer.
  */
 export const MAX_BELATED_QUESTIONS: number = 64
+/** Who waits for a rate limit looks again after so long at the latest: the limit may have changed. */
+export const MAX_LIMIT_WAIT_MS: number = 1_000
 /** After a failed write, how long until the next block is asked. */
 export const STORAGE_RETRY_MS: number = 1_000
 /** Blocks per subscribed region: a power of two, so that stock peers remember it. */
@@ -51,6 +53,8 @@ export const MAX_WANTS: number = 256
 export const MAX_SCAN: number = 256
 /** Pages of 32,768 bits kept of what one peer announced: 4 MiB. */
 export const MAX_REMOTE_PAGES: number = 1024
+/** The same of what it refused although it had announced it, to tell why a block is not here: 128 KiB. */
+export const MAX_REFUSED_PAGES: number = 32
 /** Questions of one peer waiting for an answer; past it we stop reading from that connection. */
 export const MAX_QUEUED_REQUESTS: number = 1024
 /** The same for all logs of a connection. */

@@ -8,6 +8,7 @@ import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
 import { Comparison } from './download/comparison.ts'
 import { Downloader } from './download/downloader.ts'
 import type { Extensions } from './extensions.ts'
+import { Flow } from './flow.ts'
 import {
   type BitfieldMessage,
   type Data,
@@ -25,6 +26,7 @@ import type { Asked, NeedId, PeerId } from './model/types.ts'
 import type { PeerSender } from './peer-sender.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
 import type { Permits } from './switches.ts'
+import type { LimitSource } from './traffic.ts'
 import { Advertiser, type SyncFlags } from './upload/advertiser.ts'
 import type { ConnectionLoad } from './upload/connection-load.ts'
 import { Uploader } from './upload/uploader.ts'
@@ -44,6 +46,8 @@ export interface PeerContext {
   onUpload(peer: Peer, block: ProvenBlock): void
   onFault(peer: Peer, error: unknown): void
   onFull(peer: Peer, full: boolean): void
+  /** The rate limits of a new peer. */
+  readonly limits: LimitSource
   /** Neither side wants anything of the other. */
   onIdle(peer: Peer): void
   /** The peer told of its head. */
@@ -67,6 +71,7 @@ export class Peer implements PeerSender {
   readonly #channel: Channel
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
+  readonly flow: Flow
   /** What of this peer's waits in too large a number. */
   readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
@@ -87,6 +92,7 @@ export class Peer implements PeerSender {
     this.#channel = channel
     this.#context = context
     this.#load = load
+    this.flow = new Flow(log, env, context.limits.download())
     this.advertiser = new Advertiser({
       log,
       remote,
@@ -130,7 +136,7 @@ export class Peer implements PeerSender {
       allowPush === flags.allowPush
     if (isSame) return
     Object.assign(this.flags, flags)
-    for (const { id } of this.#context.exchange.setOn(this.id, flags.downloading)) this.cancel(id)
+    for (const asked of this.#context.exchange.setOn(this.id, flags.downloading)) this.giveUp(asked)
     this.advertiser.flagsChanged()
     if (uploading !== flags.uploading) this.#setUploading(uploading)
     this.#context.onDirty(this)
@@ -143,7 +149,9 @@ export class Peer implements PeerSender {
 
   // Out
 
-  ask({ id, request, priority }: Asked): void {
+  ask(asked: Asked): void {
+    const { id, request, priority } = asked
+    this.flow.asked(asked)
     this.request({ id, proof: request, priority })
   }
 
@@ -155,11 +163,18 @@ export class Peer implements PeerSender {
     return this.#channel.send(MESSAGE_TYPES.request, message)
   }
 
+  /** A question that is given up. */
+  giveUp(asked: Asked): void {
+    this.flow.ended(asked)
+    this.cancel(asked.id)
+  }
+
   cancel(id: number): boolean {
     return this.#channel.send(MESSAGE_TYPES.cancel, id)
   }
 
   data(message: Data): boolean {
+    this.flow.sent(message.proof)
     return this.#channel.send(MESSAGE_TYPES.data, message)
   }
 
@@ -210,6 +225,7 @@ export class Peer implements PeerSender {
 
   onData(message: Data): void {
     const { id, proof } = message
+    this.flow.arrived(proof)
     if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
     else this.#answers().receive(message)
     // Its window has room again, though the block is not stored yet.
@@ -253,7 +269,7 @@ export class Peer implements PeerSender {
   onFalseProof(error: ProofError): void {
     if (this.remote.distrusted) return
     this.remote.distrusted = true
-    for (const { id } of this.#context.exchange.abandon(this.id)) this.cancel(id)
+    for (const asked of this.#context.exchange.abandon(this.id)) this.giveUp(asked)
     // What does not fit our history may be true of another one.
     if (error.code !== 'BAD_MESSAGE') this.comparison.suspect()
     this.#countFalseProof(error)
@@ -289,12 +305,13 @@ export class Peer implements PeerSender {
   }
 
   #createUploader(isOn: boolean = this.flags.uploading): Uploader {
-    const { log, env, onUpload } = this.#context
+    const { log, env, onUpload, limits } = this.#context
     const uploader = new Uploader({
       log,
       send: this,
       env,
       load: this.#load,
+      limits: limits.upload(),
       onFull: (full) => this.#tellFull('questions', full),
       onUpgrade: () => this.comparison.agreed(log.length),
       onUpload: (block) => onUpload(this, block)
@@ -312,6 +329,7 @@ export class Peer implements PeerSender {
       exchange,
       env,
       onFork,
+      onAnswered: (asked) => this.flow.ended(asked),
       onUpgraded: (length) => this.comparison.agreed(length),
       onSettled: (asked, data, met) => onSettled(this, asked, data, met),
       onFault: (error) => onFault(this, error)

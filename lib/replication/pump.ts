@@ -1,7 +1,7 @@
 // Pump: once per turn of the event loop, however many events there were, and on its timers, it says what is new,
 // ends what is overdue, and asks what may be asked. Owner of who is dirty. Decides nothing about blocks.
 import type { Env } from '../env.ts'
-import { TICK_MS } from './constants.ts'
+import { MAX_LIMIT_WAIT_MS, TICK_MS } from './constants.ts'
 import type { Exchange } from './model/exchange.ts'
 import type { Peer } from './peer.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
@@ -24,6 +24,7 @@ export class Pump {
   #isDue = false
   #timer: Disposable | null = null
   #forkTimer: Disposable | null = null
+  #limitTimer: Disposable | null = null
   #closed = false
 
   constructor(options: PumpOptions) {
@@ -58,6 +59,7 @@ export class Pump {
     this.#closed = true
     this.#timer?.[Symbol.dispose]()
     this.#forkTimer?.[Symbol.dispose]()
+    this.#limitTimer?.[Symbol.dispose]()
   }
 
   #run(): void {
@@ -66,7 +68,7 @@ export class Pump {
     const now = env.now()
     for (const peer of peers.values()) peer.advertiser.flush()
     for (const asked of exchange.expire(now)) {
-      peers.get(asked.peer)?.cancel(asked.id)
+      peers.get(asked.peer)?.giveUp(asked)
       peers.get(asked.peer)?.onExpired()
       this.markAllDirty()
     }
@@ -98,11 +100,24 @@ export class Pump {
       for (let i = asking.length - 1; i >= 0; i--) {
         const peer = asking[i]
         if (peer === undefined) continue
-        const asked = exchange.nextRequest(peer.id, now)
+        const asked = this.#isLimited(peer, now) ? null : exchange.nextRequest(peer.id, now)
         if (asked === null) asking.splice(i, 1)
         else peer.ask(asked)
       }
     }
+  }
+
+  /** A rate limit keeps us from asking: it is tried again when that is over. */
+  #isLimited(peer: Peer, now: number): boolean {
+    const { env, exchange } = this.#options
+    const waitMs = peer.flow.waitMs(now)
+    exchange.setLimited(peer.id, waitMs > 0)
+    if (waitMs === 0) return false
+    this.#limitTimer ??= env.setTimer(Math.min(waitMs, MAX_LIMIT_WAIT_MS), () => {
+      this.#limitTimer = null
+      this.markAllDirty()
+    })
+    return true
   }
 
   #armTimer(): void {

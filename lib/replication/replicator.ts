@@ -10,12 +10,14 @@ import { Attachments } from './attachments.ts'
 import { STORAGE_RETRY_MS } from './constants.ts'
 import { Reorg, type ReorgPlan } from './download/reorg.ts'
 import { Extensions } from './extensions.ts'
+import { Insight } from './insight.ts'
 import type { Data } from './messages.ts'
-import { type Advance, Exchange } from './model/exchange.ts'
-import type { Asked, Need, NeedId } from './model/types.ts'
+import { Exchange } from './model/exchange.ts'
+import type { Advance, Asked, Need, NeedId } from './model/types.ts'
 import type { Peer, PeerContext } from './peer.ts'
 import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
+import { type SyncTarget, SyncWaits } from './sync-waits.ts'
 import { type Authorize, permitsOf, Traffic, type TrafficOptions } from './traffic.ts'
 import { Waits } from './waits.ts'
 
@@ -37,6 +39,7 @@ export interface ReplicatorEvents {
 export class Replicator {
   readonly extensions: Extensions
   readonly traffic: Traffic
+  readonly insight: Insight
   readonly #log: ReplicatedLog
   readonly #env: Env
   readonly #events: ReplicatorEvents
@@ -45,6 +48,7 @@ export class Replicator {
   readonly #attachments: Attachments
   readonly #peers: Map<number, Peer> = new Map()
   readonly #waits: Waits = new Waits()
+  readonly #syncWaits: SyncWaits
   readonly #reorg: Reorg
   readonly #unsubscribe: Unsubscribe
   readonly #pump: Pump
@@ -65,10 +69,20 @@ export class Replicator {
       authorize: (peer) => permitsOf(events.authorize, peer),
       onOpen: (peer) => this.#addPeer(peer),
       onClose: (peer) => this.#removePeer(peer),
-      onEnded: () => this.#checkUpdates()
+      onEnded: () => {
+        this.#checkUpdates()
+        this.#pump.soon()
+      }
     })
+    this.#syncWaits = new SyncWaits({
+      log,
+      exchange: this.#exchange,
+      attachments: this.#attachments,
+      onEnd: (need) => this.#drop(need)
+    })
+    this.insight = new Insight({ log, env, exchange: this.#exchange, peers: this.#peers })
     this.traffic = new Traffic(env, options, {
-      isBusy: () => !this.#waits.isEmpty || this.#exchange.inflight.totalAsked() > 0,
+      isBusy: () => this.#isBusy,
       onChange: () => this.#attachments.trafficChanged()
     })
     this.extensions = new Extensions(() => this.#peers.values())
@@ -81,6 +95,7 @@ export class Replicator {
       peers: this.#peers,
       onPumped: () => {
         this.#checkUpdates()
+        this.#syncWaits.look()
         this.traffic.activity.look()
       }
     })
@@ -95,6 +110,7 @@ export class Replicator {
       env,
       exchange: this.#exchange,
       extensions: this.extensions,
+      limits: this.traffic,
       isWanted: () => this.traffic.activity.isOn,
       flagsFor: (permits, peer) => this.traffic.flagsFor(permits, peer),
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
@@ -138,11 +154,19 @@ export class Replicator {
     // It may have come since the caller looked.
     if (need.kind === 'block' && this.#log.has(need.index)) return Promise.resolve()
     const id = this.#exchange.addNeed(need)
-    const wait = this.#waits.forNeed(id, signal, () => {
-      this.#cancel(this.#exchange.dropNeed(id))
-      this.#pump.soon()
-    })
+    const wait = this.#waits.forNeed(id, signal, () => this.#drop(id))
     if (need.kind === 'range') this.#meetAtOnce(id)
+    this.traffic.activity.look()
+    this.#pump.markAllDirty()
+    return wait
+  }
+
+  /** Resolves once the log has caught up as the target says; fetches what lacks. @throws as need */
+  synced(target: SyncTarget, signal?: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    if (this.#closed) return Promise.reject(closedError())
+    if (this.#log.frozen) return Promise.reject(conflictError())
+    const wait = this.#syncWaits.wait(target, signal)
     this.traffic.activity.look()
     this.#pump.markAllDirty()
     return wait
@@ -175,12 +199,23 @@ export class Replicator {
     this.#pump.close()
     // First of all: a closing connection would settle some of them as if nobody had more to say.
     this.#waits.rejectAll(closedError())
+    this.#syncWaits.rejectAll(closedError())
     this.#attachments.close()
   }
 
   /** For tests: derived numbers agree with what they are derived from. */
   assertInvariants(): void {
     this.#exchange.assertInvariants()
+  }
+
+  get #isBusy(): boolean {
+    if (!this.#waits.isEmpty || !this.#syncWaits.isEmpty) return true
+    return this.#exchange.inflight.totalAsked() > 0
+  }
+
+  #drop(need: NeedId): void {
+    this.#cancel(this.#exchange.dropNeed(need))
+    this.#pump.soon()
   }
 
   #addPeer(peer: Peer): void {
@@ -227,7 +262,7 @@ export class Replicator {
   }
 
   #cancel(questions: readonly Asked[]): void {
-    for (const { peer, id } of questions) this.#peers.get(peer)?.cancel(id)
+    for (const asked of questions) this.#peers.get(asked.peer)?.giveUp(asked)
   }
 
   #advanced(advance: Advance): void {
@@ -256,6 +291,7 @@ export class Replicator {
     for (const id of this.#waits.rejectAll(conflictError())) {
       this.#cancel(this.#exchange.dropNeed(id))
     }
+    this.#syncWaits.rejectAll(conflictError())
   }
 
   /** Nobody can be expected to know of more: those who wait for an update are told so. */

@@ -3,8 +3,26 @@
 import type { Env } from '../env.ts'
 import { Activity } from './activity.ts'
 import { MAX_LINGER_MS, MIN_LINGER_MS } from './constants.ts'
+import { Limits } from './limits.ts'
+import { RateLimit } from './rate-limit.ts'
 import { type Direction, type Permits, Switches } from './switches.ts'
 import type { SyncFlags } from './upload/advertiser.ts'
+
+/** Bytes of blocks and proofs per second. */
+export interface LimitOptions {
+  /** Of all peers of the log together; a RateLimit may be shared by several logs, and changed. */
+  upload?: number | RateLimit
+  download?: number | RateLimit
+  /** Of each peer. */
+  uploadPerPeer?: number
+  downloadPerPeer?: number
+}
+
+/** Where the limits of a new peer come from. */
+export interface LimitSource {
+  upload(): Limits
+  download(): Limits
+}
 
 export interface TrafficOptions {
   /** What may flow with peers that have no setting of their own: all, by default. */
@@ -12,6 +30,7 @@ export interface TrafficOptions {
   readonly download?: boolean
   /** How long a log that nobody wants any more goes on downloading, in milliseconds. */
   readonly lingerMs?: number
+  readonly limits?: LimitOptions
   /** Whether it is wanted as long as it is open, by default; false: only while somebody holds it, or waits. */
   readonly active?: boolean
 }
@@ -28,17 +47,32 @@ export interface TrafficEvents {
   onChange(): void
 }
 
-export class Traffic {
+export class Traffic implements LimitSource {
   readonly activity: Activity
   readonly #switches: Switches
   readonly #events: TrafficEvents
+  readonly #perPeer: LimitOptions
+  readonly #upload: RateLimit | null
+  readonly #download: RateLimit | null
 
   constructor(env: Env, options: TrafficOptions, events: TrafficEvents) {
     this.#switches = new Switches(options)
     this.#events = events
+    const { limits = {} } = options
+    this.#perPeer = limits
+    this.#upload = limitOf(limits.upload)
+    this.#download = limitOf(limits.download)
     const { lingerMs = MIN_LINGER_MS + env.random() * (MAX_LINGER_MS - MIN_LINGER_MS) } = options
     const { isBusy, onChange } = events
     this.activity = new Activity({ env, lingerMs, isBusy, onChange })
+  }
+
+  upload(): Limits {
+    return new Limits([this.#upload, limitOf(this.#perPeer.uploadPerPeer)])
+  }
+
+  download(): Limits {
+    return new Limits([this.#download, limitOf(this.#perPeer.downloadPerPeer)])
   }
 
   /** For one peer, or for all that have no setting of their own. null: as the log's again. */
@@ -63,6 +97,11 @@ export function permitsOf(
   if (authorize === undefined) return EVERYTHING
   const [upload, download] = [ask(authorize, peer, 'upload'), ask(authorize, peer, 'download')]
   return Promise.all([upload, download]).then(([up, down]) => ({ upload: up, download: down }))
+}
+
+function limitOf(limit: number | RateLimit | undefined): RateLimit | null {
+  if (limit === undefined) return null
+  return limit instanceof RateLimit ? limit : new RateLimit(limit)
 }
 
 const EVERYTHING: Permits = { upload: true, download: true }

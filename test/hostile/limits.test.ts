@@ -24,6 +24,7 @@ import {
   MAX_QUEUED_REQUESTS,
   MAX_QUEUED_REQUESTS_PER_CONNECTION
 } from '../../lib/replication/constants.ts'
+import { Limits } from '../../lib/replication/limits.ts'
 import { bitfieldCodec, dataCodec, extensionCodec } from '../../lib/replication/messages.ts'
 import type { PeerSender } from '../../lib/replication/peer-sender.ts'
 import type { ReplicatedLog } from '../../lib/replication/replicated-log.ts'
@@ -174,6 +175,7 @@ test('questions per peer and log', (t) => {
     send: { drained: false } as PeerSender,
     env: new ManualEnv(),
     load: ConnectionLoad.of({ pause() {}, resume() {} }),
+    limits: new Limits([]),
     onFull: (full) => told.push(full),
     onUpgrade() {},
     onUpload() {}

@@ -17,6 +17,8 @@ export interface DownloaderOptions {
   readonly env: Env
   /** The log moved on, or a claim ended: there may be needs to meet and questions to ask. */
   onSettled(asked: Asked, data: Data | null, met: readonly NeedId[]): void
+  /** A question is answered, one way or the other. */
+  onAnswered(asked: Asked): void
   onFault(error: unknown): void
   /** The answer to a question about a higher fork. @throws ProofError, StorageError */
   onFork(asked: Asked, data: Data): Promise<void>
@@ -45,6 +47,7 @@ export class Downloader {
     const byteLength = data.proof.block?.value.byteLength ?? 0
     const asked = exchange.arrived(peer, data.id, byteLength, env.now())
     if (asked === null) return
+    this.#options.onAnswered(asked)
     if (!isAnswer(data, asked)) this.#refuse(asked, byteLength)
     else if (asked.assumes) this.#park({ asked, data, byteLength })
     else this.#take({ asked, data, byteLength })
@@ -55,7 +58,10 @@ export class Downloader {
   refused({ id }: NoData): void {
     const { exchange, peer, env } = this.#options
     const asked = exchange.arrived(peer, id, 0, env.now())
-    if (asked !== null) this.#refuse(asked, 0)
+    if (asked !== null) {
+      this.#options.onAnswered(asked)
+      this.#refuse(asked, 0)
+    }
     this.unpark()
   }
 

@@ -1,27 +1,25 @@
 // Exchange: the front of the model. Facts go in (who is there, what they have, what is wanted, what arrived),
 // one question at a time comes out. Pure: no promises, no clock, no I/O; time and chance are arguments.
 import { assert } from '../../util/assert.ts'
-import {
-  ASSUMED_BLOCK_BYTES,
-  MAX_SCAN,
-  MAX_VERIFYING_BLOCKS,
-  MAX_VERIFYING_BYTES,
-  MAX_WINDOW_REQUESTS,
-  MIN_WINDOW_REQUESTS,
-  REQUEST_TIMEOUT_MS,
-  UPGRADE_TIMEOUT_MS,
-  WINDOW_BYTES
-} from '../constants.ts'
+import { MAX_SCAN, REQUEST_TIMEOUT_MS, UPGRADE_TIMEOUT_MS } from '../constants.ts'
 import { Demand } from './demand.ts'
+import {
+  type ExplainedPeer,
+  type Explanation,
+  explain,
+  type Obstacle,
+  obstacleOf
+} from './explain.ts'
 import { ForkDemand } from './fork-demand.ts'
 import { Inflight } from './inflight.ts'
 import { Interest, type InterestStep } from './interest.ts'
+import { averageBytes, isVerifyingEnough, windowOf } from './pace.ts'
 import { relation } from './relation.ts'
 import { RemoteLog } from './remote-log.ts'
 import { patientRules, urgentRules } from './rules/index.ts'
 import { reorgRule } from './rules/reorg.ts'
 import type { Candidate, Rule, View } from './rules/rule.ts'
-import type { Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
+import type { Advance, Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
 
 /** Part of the window that ranges leave free for blocks that somebody waits for. */
 const URGENT_SHARE = 8
@@ -34,22 +32,12 @@ interface PeerEntry {
   readonly view: View
   /** It let questions expire and has said nothing since: it is not asked until it does. */
   stalled: boolean
+  /** A rate limit keeps us from asking. */
+  isLimited: boolean
   /** We may ask it at all. */
   isOn: boolean
   /** Questions for ranges are being asked, until the window is full. */
   refilling: boolean
-}
-
-/** What changed in the local log: the part of a published change that the model looks at. */
-export interface Advance {
-  readonly headChanged: boolean
-  /** The history changed from here on; null: it only grew. */
-  readonly cutTo: number | null
-  readonly presence: {
-    readonly start: number
-    readonly length: number
-    readonly present: boolean
-  } | null
 }
 
 export class Exchange {
@@ -84,7 +72,14 @@ export class Exchange {
       spread: this.#peers.size === 0 ? 0 : this.#random(),
       random: this.#random
     }
-    this.#peers.set(id, { remote, view, stalled: false, isOn: true, refilling: true })
+    this.#peers.set(id, {
+      remote,
+      view,
+      stalled: false,
+      isLimited: false,
+      isOn: true,
+      refilling: true
+    })
     return { id, remote }
   }
 
@@ -119,6 +114,7 @@ export class Exchange {
   nextRequest(peer: PeerId, now: number): Asked | null {
     const entry = this.#peers.get(peer)
     if (entry === undefined || entry.stalled || !entry.isOn || this.paused) return null
+    if (entry.isLimited) return null
     if (!this.#mayAsk(entry.remote)) return null
     entry.view.now = now
     if (entry.remote.fork > this.#local.fork) return this.#askFork(entry, peer, now)
@@ -190,6 +186,11 @@ export class Exchange {
     return isOn ? [] : this.abandon(peer)
   }
 
+  setLimited(peer: PeerId, isLimited: boolean): void {
+    const entry = this.#peers.get(peer)
+    if (entry !== undefined) entry.isLimited = isLimited
+  }
+
   /** The peer said something: a stalled one may be asked again. */
   heardFrom(peer: PeerId): void {
     const entry = this.#peers.get(peer)
@@ -238,21 +239,30 @@ export class Exchange {
     return met
   }
 
-  /** Requests that may be in flight per peer: so many as fit the window in bytes. */
-  window(): number {
-    const { length, byteLength } = this.#local
-    const average = length === 0 ? ASSUMED_BLOCK_BYTES : Math.max(1, byteLength / length)
-    return Math.min(
-      MAX_WINDOW_REQUESTS,
-      Math.max(MIN_WINDOW_REQUESTS, Math.floor(WINDOW_BYTES / average))
-    )
+  explain(index: number, now: number): Explanation {
+    const { demand, inflight, paused } = this
+    const peers = [...this.#peers.keys()].map((id) => this.#explained(id))
+    return explain({ local: this.#local, demand, inflight, paused, peers, now }, index)
+  }
+
+  /** Why the peer is not asked for anything; null if nothing keeps us. */
+  obstacle(id: PeerId): Obstacle | 'frozen' | 'disk' | null {
+    if (this.paused) return 'disk'
+    if (this.#local.frozen) return 'frozen'
+    const peer = this.#explained(id)
+    return obstacleOf(this.#local, peer) ?? (peer.isFull ? 'limited' : null)
+  }
+
+  /** Bytes that are expected of the peer, by the average of the log. */
+  expectedBytes(peer: PeerId): number {
+    return this.inflight.askedOf(peer) * averageBytes(this.#local)
   }
 
   /** Recomputes what can be derived and compares. Tests call it after each step. */
   assertInvariants(): void {
     const claims = new Map<number, number>()
     for (const [peer] of this.#peers) {
-      assert(this.inflight.askedOf(peer) <= this.window() + MAX_SCAN, 'asked <= window')
+      assert(this.inflight.askedOf(peer) <= windowOf(this.#local) + MAX_SCAN, 'asked <= window')
       for (const asked of this.inflight.questions(peer)) {
         assert(asked.peer === peer, 'a claim belongs to the peer that was asked')
         const index = asked.request.block?.index
@@ -263,6 +273,17 @@ export class Exchange {
       assert(count <= 2, `block ${index} has at most two claims`)
       assert(this.inflight.isClaimed(index), `block ${index} is claimed`)
     }
+  }
+
+  #explained(id: PeerId): ExplainedPeer {
+    const entry = this.#peers.get(id)
+    assert(entry !== undefined, 'only peers that are here are explained')
+    const { remote, isOn, isLimited, stalled } = entry
+    const isFull =
+      isLimited ||
+      this.inflight.askedOf(id) >= windowOf(this.#local) ||
+      isVerifyingEnough(this.inflight)
+    return { id, remote, isOn, stalled, isFull }
   }
 
   /** The one question about a higher fork is not under way any more. */
@@ -294,15 +315,12 @@ export class Exchange {
     if (!remote.synced || remote.distrusted || !remote.uploading) return false
     if (remote.fork < this.#local.fork) return false
     if (remote.fork === this.#local.fork && this.#local.frozen) return false
-    return (
-      this.inflight.verifyingCount < MAX_VERIFYING_BLOCKS &&
-      this.inflight.verifyingBytes < MAX_VERIFYING_BYTES
-    )
+    return !isVerifyingEnough(this.inflight)
   }
 
   #candidate(entry: PeerEntry): Candidate | null {
     const { view } = entry
-    const window = this.window()
+    const window = windowOf(this.#local)
     const asked = this.inflight.askedOf(view.peer)
     if (asked >= window) return null
     const urgent = firstOf(urgentRules, view)

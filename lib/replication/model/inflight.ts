@@ -12,6 +12,8 @@ interface PeerClaims {
   readonly urgentBlocks: Bitfield
   /** When the peer last delivered anything, or was asked with nothing in flight. */
   progressAt: number
+  /** How long its quickest answers take, in milliseconds; null: none has come. */
+  roundTripMs: number | null
 }
 
 export class Inflight {
@@ -105,6 +107,24 @@ export class Inflight {
     return this.claimed.has(index)
   }
 
+  /** A question for the block, and whether its answer is in; null: there is none. Looks at all of them. */
+  claimOf(index: number): { readonly asked: Asked; readonly isArrived: boolean } | null {
+    if (!this.claimed.has(index)) return null
+    for (const asked of this.#verifying) {
+      if (asked.request.block?.index === index) return { asked, isArrived: true }
+    }
+    for (const { asked: questions } of this.#peers.values()) {
+      for (const asked of questions.values()) {
+        if (asked.request.block?.index === index) return { asked, isArrived: false }
+      }
+    }
+    return null
+  }
+
+  roundTripMs(peer: PeerId): number | null {
+    return this.#peers.get(peer)?.roundTripMs ?? null
+  }
+
   claimCount(index: number): number {
     return this.claimed.has(index) ? 1 + (this.#extra.get(index) ?? 0) : 0
   }
@@ -136,6 +156,7 @@ export class Inflight {
     if (claims === undefined || asked === undefined) return null
     claims.asked.delete(id)
     claims.progressAt = now
+    claims.roundTripMs = smoothed(claims.roundTripMs, now - asked.askedAt)
     this.#verifying.add(asked)
     this.#verifyingBytes += byteLength
     return asked
@@ -172,7 +193,14 @@ export class Inflight {
     let claims = this.#peers.get(peer)
     if (claims === undefined) {
       const [blocks, urgentBlocks] = [new Bitfield(), new Bitfield()]
-      claims = { nextId: 1, asked: new Map(), blocks, urgentBlocks, progressAt: now }
+      claims = {
+        nextId: 1,
+        asked: new Map(),
+        blocks,
+        urgentBlocks,
+        progressAt: now,
+        roundTripMs: null
+      }
       this.#peers.set(peer, claims)
     }
     return claims
@@ -202,4 +230,10 @@ export class Inflight {
     else if (extra === 1) this.#extra.delete(index)
     else this.#extra.set(index, extra - 1)
   }
+}
+
+/** A shorter time is believed at once, since nothing makes it too short; a longer one bit by bit: it may have queued. */
+function smoothed(before: number | null, sample: number): number {
+  if (before === null || sample <= before) return sample
+  return before + (sample - before) / 16
 }

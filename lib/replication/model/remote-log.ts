@@ -1,7 +1,7 @@
 // RemoteLog: what one peer told us about its copy of the log. Changed by that peer's sync, range and bitfield
 // messages, and corrected when it says that it lacks a block. Lies cost retries and bounded memory only.
 import { Bitfield } from '../../util/bitfield.ts'
-import { MAX_REMOTE_PAGES } from '../constants.ts'
+import { MAX_REFUSED_PAGES, MAX_REMOTE_PAGES } from '../constants.ts'
 import type { BitfieldMessage, Range, Sync } from '../messages.ts'
 
 export class RemoteLog {
@@ -25,7 +25,9 @@ export class RemoteLog {
   distrusted = false
   /** Blocks 0 up to here are all held. */
   contiguousLength = 0
-  #blocks: Bitfield = new Bitfield(MAX_REMOTE_PAGES)
+  readonly #blocks: Bitfield = new Bitfield(MAX_REMOTE_PAGES)
+  /** What it was asked for, and did not have although it had said so. */
+  readonly #refused: Bitfield = new Bitfield(MAX_REFUSED_PAGES)
 
   sync(sync: Sync, localFork: number): void {
     this.synced = true
@@ -41,6 +43,7 @@ export class RemoteLog {
 
   setRange({ drop, start, length }: Range): void {
     const end = Math.min(start + length, Number.MAX_SAFE_INTEGER)
+    this.#refused.setRange(start, end, false)
     if (drop) this.#drop(start, end)
     else if (start <= this.contiguousLength) {
       this.contiguousLength = Math.max(this.contiguousLength, end)
@@ -51,12 +54,19 @@ export class RemoteLog {
   setWords({ start, words }: BitfieldMessage): void {
     if (start % 32 !== 0) return
     this.#endContiguousAt(start, start)
+    this.#refused.setRange(start, start + words.length * 32, false)
     for (let i = 0; i < words.length; i++) this.#blocks.setWord(start + i * 32, words[i]!)
   }
 
   /** The peer said that it does not have this block, whatever it announced. */
   lacks(index: number): void {
     this.#drop(index, index + 1)
+    this.#refused.set(index, true)
+  }
+
+  /** It said that it does not have this block, and nothing of it since. */
+  hasRefused(index: number): boolean {
+    return this.#refused.has(index)
   }
 
   has(index: number): boolean {

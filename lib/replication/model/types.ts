@@ -57,3 +57,15 @@ export interface LocalLog {
   word(start: number): number
   findBlock(start: number, end: number, present: boolean): number
 }
+
+/** What changed in the local log: the part of a published change that the model looks at. */
+export interface Advance {
+  readonly headChanged: boolean
+  /** The history changed from here on; null: it only grew. */
+  readonly cutTo: number | null
+  readonly presence: {
+    readonly start: number
+    readonly length: number
+    readonly present: boolean
+  } | null
+}

@@ -14,12 +14,15 @@ import {
   MAX_ANSWERS_UNDER_WAY,
   MAX_BELATED_QUESTIONS,
   MAX_INVALID_PER_MINUTE,
+  MAX_LIMIT_WAIT_MS,
   MAX_QUEUED_REQUESTS,
   MAX_SENT_PAGES,
   REPEAT_FACTOR,
   SLOW_ANSWER_MS
 } from '../constants.ts'
+import type { Limits } from '../limits.ts'
 import { INVALID_REQUEST, NOT_AVAILABLE, type Request } from '../messages.ts'
+import { proofBytes } from '../model/proof-bytes.ts'
 import type { PeerSender } from '../peer-sender.ts'
 import type { ReplicatedLog } from '../replicated-log.ts'
 import type { ConnectionLoad } from './connection-load.ts'
@@ -37,6 +40,7 @@ export interface UploaderOptions {
   readonly send: PeerSender
   readonly env: Env
   readonly load: ConnectionLoad
+  readonly limits: Limits
   /** More questions wait than we keep: stop, or go on, reading from this connection. */
   onFull(full: boolean): void
   /** A proof of our head went out. */
@@ -61,6 +65,7 @@ export class Uploader implements Served {
   #left = Number.POSITIVE_INFINITY
   #closed = false
   #resting: Disposable | null = null
+  #limited: Disposable | null = null
 
   constructor(options: UploaderOptions) {
     this.#options = options
@@ -76,6 +81,7 @@ export class Uploader implements Served {
     const { load, send } = this.#options
     if (this.#closed || this.#resting !== null || this.#left <= 0 || this.queued === 0) return false
     // Asking is as good as waiting: work is called when there is room.
+    if (this.#isLimited()) return false
     if (!load.hasRoom) load.wait(this)
     return load.hasRoom && this.#slots.length < this.#maxUnderWay() && send.drained
   }
@@ -134,6 +140,7 @@ export class Uploader implements Served {
     if (this.#closed) return
     this.#closed = true
     this.#resting?.[Symbol.dispose]()
+    this.#limited?.[Symbol.dispose]()
     this.#options.load.leave(this)
     this.#service.leave(this)
     this.#options.load.queue(-this.queued)
@@ -160,6 +167,19 @@ export class Uploader implements Served {
     return Math.max(1, Math.min(MAX_ANSWERS_UNDER_WAY, Math.floor(MAX_ANSWER_BYTES / assumed)))
   }
 
+  /** Too much went out lately: what waits is looked at again when that is over. */
+  #isLimited(): boolean {
+    const { limits, env } = this.#options
+    if (this.#limited !== null) return true
+    const waitMs = limits.waitMs(env.now())
+    if (waitMs === 0) return false
+    this.#limited = env.setTimer(Math.min(waitMs, MAX_LIMIT_WAIT_MS), () => {
+      this.#limited = null
+      this.work()
+    })
+    return true
+  }
+
   /** Resolves with what the answer cost. */
   async #make(slot: Slot): Promise<number> {
     const { log } = this.#options
@@ -179,13 +199,11 @@ export class Uploader implements Served {
 
   #costOf(proof: Proof | null): number {
     if (proof === null) return 0
-    const { block, hash, seek, upgrade } = proof
-    let nodes = (hash?.nodes.length ?? 0) + (seek?.nodes.length ?? 0)
-    if (upgrade !== null) nodes += upgrade.nodes.length + upgrade.additionalNodes.length
-    if (block === null) return nodes * NODE_BYTES
-    const byteLength = block.value.byteLength
-    this.#recentBytes = Math.max(byteLength, this.#recentBytes * RECENT_DECAY)
-    const bytes = byteLength + (nodes + block.nodes.length) * NODE_BYTES
+    const bytes = proofBytes(proof)
+    this.#options.limits.take(bytes, this.#options.env.now())
+    const { block } = proof
+    if (block === null) return bytes
+    this.#recentBytes = Math.max(block.value.byteLength, this.#recentBytes * RECENT_DECAY)
     if (!this.#sent.has(block.index)) {
       this.#sent.set(block.index, true)
       return bytes
@@ -241,7 +259,5 @@ export class Uploader implements Served {
   }
 }
 
-/** What a node of a proof takes on the wire, about. */
-const NODE_BYTES = 40
 /** How much of a block's length still counts with the next. */
 const RECENT_DECAY = 7 / 8

@@ -48,7 +48,7 @@ export function blockCandidate(view: View, index: number, priority: 0 | 1): Cand
     const request = makeRequest(view, { block: { index, nodes: 0 }, upgrade })
     return { request, priority, assumes: false, seekNeed: null }
   }
-  const limit = climbLimit(view)
+  const limit = climbLimit(view.local, view.remote)
   if (limit === 0) return null
   const underWay = remote.keepsOrder ? view.inflight.underWay(view.peer, priority) : null
   const { levels, assumes } = climb(local, index, limit, underWay)
@@ -63,7 +63,7 @@ export function seekRequest(
   depth: number,
   seek: { byteOffset: number; padding: number }
 ): ProofRequest | null {
-  if (climbLimit(view) === 0) return null
+  if (climbLimit(view.local, view.remote) === 0) return null
   return makeRequest(view, { hash: { nodeIndex: leafOf(index), nodes: depth }, seek })
 }
 
@@ -111,7 +111,7 @@ function nextMissing(local: LocalLog, from: number, end: number): number {
 }
 
 /** How long a tree the peer's proofs and our stored nodes have in common; 0: its blocks cannot be checked now. */
-function climbLimit({ local, remote }: View): number {
+export function climbLimit(local: LocalLog, remote: RemoteLog): number {
   if (remote.length >= local.length) return local.length
   return remote.rootsStored ? remote.length : 0
 }

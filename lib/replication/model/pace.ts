@@ -1,0 +1,28 @@
+// Pace: how much may be under way at once: of one peer, in bytes as far as the log's average tells; and of all that
+// arrived and is not stored yet.
+import {
+  ASSUMED_BLOCK_BYTES,
+  MAX_VERIFYING_BLOCKS,
+  MAX_VERIFYING_BYTES,
+  MAX_WINDOW_REQUESTS,
+  MIN_WINDOW_REQUESTS,
+  WINDOW_BYTES
+} from '../constants.ts'
+import type { Inflight } from './inflight.ts'
+import type { LocalLog } from './types.ts'
+
+/** Of a block, as far as it is known. */
+export function averageBytes({ length, byteLength }: LocalLog): number {
+  return length === 0 ? ASSUMED_BLOCK_BYTES : Math.max(1, byteLength / length)
+}
+
+/** Requests that may be in flight per peer: so many as fit the window in bytes. */
+export function windowOf(local: LocalLog): number {
+  const fitting = Math.floor(WINDOW_BYTES / averageBytes(local))
+  return Math.min(MAX_WINDOW_REQUESTS, Math.max(MIN_WINDOW_REQUESTS, fitting))
+}
+
+/** The disk does not keep up. */
+export function isVerifyingEnough({ verifyingCount, verifyingBytes }: Inflight): boolean {
+  return verifyingCount >= MAX_VERIFYING_BLOCKS || verifyingBytes >= MAX_VERIFYING_BYTES
+}
