@@ -12,7 +12,13 @@ import { Oplog } from '../storage/oplog.ts'
 import type { Identity } from '../storage/oplog-format.ts'
 import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-scan.ts'
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
-import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
+import {
+  PLACE_DAMAGED,
+  PLACE_RESTORED,
+  readSecret,
+  type Secret,
+  writeSecret
+} from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
 import type { SignedTree } from './change.ts'
 import { headerBody } from './change-format.ts'
@@ -206,12 +212,13 @@ async function create(
   await files.presence.write(0, sealedPage(emptyPage(), 0))
   await files.presence.sync()
   if (keyPair !== null) {
-    await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
+    const place = files.inCopy ? PLACE_RESTORED : await files.secretPlace()
+    await writeSecret(files.secret, { ...keyPair, place })
   }
   const state = await CoreState.open(files, onDamage)
   if (manifest !== null) state.manifest = encodeManifest(manifest)
   const oplog = await firstHalf(files, identity, state, env)
-  const fence = new Fence(null)
+  const fence = new Fence(files.inCopy && keyPair !== null ? 'copied' : null)
   const opened = { ...context, key, keyPair, manifest, state, oplog, fence }
   return { ...opened, isClean: true, synced: state.head, replayed: nothingReplayed }
 }

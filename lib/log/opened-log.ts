@@ -51,6 +51,12 @@ export type LogEvents = {
 /** Those of LogOptions that are not the core's. */
 export type OpenedOptions = Pick<LogOptions<unknown>, 'settleMs' | 'mayReorg'>
 
+/** A store, which has logs open for peers, too. */
+export interface LogOwner {
+  /** The last session is closed: instead of closing the log. */
+  onUnused(log: OpenedLog): Promise<void>
+}
+
 export class OpenedLog {
   readonly core: Core
   readonly env: Env
@@ -62,6 +68,8 @@ export class OpenedLog {
   readonly #unsubscribe: Unsubscribe
   /** Each with the number of its sessions. */
   readonly #snapshots: Map<Snapshot, number> = new Map()
+  #owner: LogOwner | null = null
+  #transfers = 0
   #sessions = 0
   #closing: Promise<void> | null = null
 
@@ -100,6 +108,17 @@ export class OpenedLog {
 
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
+    const { env = systemEnv } = options
+    const files = await LogFiles.open(location ?? memoryStorage(), { ...options, env })
+    return OpenedLog.over(files, options)
+  }
+
+  /** Over files that are open already, and that it closes. With an owner, the last session does not close the log. */
+  static async over<T>(
+    files: LogFiles,
+    options: LogOptions<T>,
+    owner: LogOwner | null = null
+  ): Promise<OpenedLog> {
     const { key, encoding: _, signal: __, durability, env = systemEnv, ...others } = options
     const { settleMs: ___, mayReorg: ____, encryption: _____, ...rest } = others
     const coreOptions = {
@@ -108,8 +127,9 @@ export class OpenedLog {
       ...(key === undefined ? {} : { key: keyOf(key) }),
       ...(durability === undefined ? {} : { durability })
     }
-    const files = await LogFiles.open(location ?? memoryStorage(), { ...rest, env })
-    return new OpenedLog(await Core.open(files, coreOptions), env, options)
+    const log = new OpenedLog(await Core.open(files, coreOptions), env, options)
+    log.#owner = owner
+    return log
   }
 
   /** What a cipher has to know. */
@@ -136,8 +156,22 @@ export class OpenedLog {
     this.#sessions--
     if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
+    return this.#owner === null ? this.close() : this.#owner.onUnused(this)
+  }
+
+  /** For the last session, or the owner: closes all. */
+  close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  get sessions(): number {
+    return this.#sessions
+  }
+
+  /** Blocks that came or went so far. */
+  get transfers(): number {
+    return this.#transfers
   }
 
   #count(snapshot: Snapshot, step: 1 | -1): void {
@@ -148,6 +182,7 @@ export class OpenedLog {
 
   /** For every block that passes: costs nothing unless somebody listens. */
   #tell(event: 'download' | 'upload', peer: Peer, { index, value, nodes }: ProvenBlock): void {
+    this.#transfers++
     if (this.events.listenerCount(event) === 0) return
     this.events.emit(event, {
       index,

@@ -31,8 +31,10 @@ export interface RandomAccess {
   writev?(offset: number, parts: readonly Uint8Array[], callback: Done): void
   /** Fills the target at once, or throws. */
   readNow?(offset: number, target: Uint8Array): void
-  /** Writes at once, or throws. */
-  writeNow?(offset: number, bytes: Uint8Array): void
+  /** Writes at once, or throws. False: it takes waiting this time. */
+  writeNow?(offset: number, bytes: Uint8Array): unknown
+  /** Makes the file, if empty, where files are made by their first write only. */
+  create?(): void
 }
 
 /** Gives the storage of a file by its name, the same content for the same name each time. */
@@ -124,12 +126,21 @@ export class File {
     if (!this.canWriteNow) return false
     try {
       if (this.#isClosed) throw new Error('The file is closed')
-      this.#storage.writeNow?.(offset, bytes)
+      if (this.#storage.writeNow?.(offset, bytes) === false) return false
     } catch (error) {
       throw this.#failure('WRITE_FAILED', 'write', offset, error)
     }
     this.#grow(offset + bytes.byteLength)
     return true
+  }
+
+  /** There is such a file from now on, if empty. @throws StorageError WRITE_FAILED */
+  create(): void {
+    try {
+      this.#storage.create?.()
+    } catch (error) {
+      throw this.#failure('WRITE_FAILED', 'create', 0, error)
+    }
   }
 
   /** The parts one behind the other, in one operation where the back-end can. @throws StorageError WRITE_FAILED */
@@ -292,11 +303,13 @@ class DiskStorage implements RandomAccess {
   }
 }
 
-function pastTheEnd(): Error {
+/** What a read beyond the end of a file fails with. */
+export function pastTheEnd(): Error {
   return new Error(ENDS_BEFORE)
 }
 
-function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
+/** What of the parts is left after so many bytes. */
+export function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
   const rest: Uint8Array[] = []
   let left = count
   for (const part of parts) {

@@ -5,7 +5,7 @@ import { constants } from 'node:fs'
 import { access, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
-import { LogwoodError, StorageError } from '../errors.ts'
+import { LogwoodError, StateError, StorageError } from '../errors.ts'
 import { CACHE_BYTES } from './constants.ts'
 import { keepAside, openAside } from './damaged-directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
@@ -23,10 +23,20 @@ export interface LogFilesOptions {
   env?: Env
 }
 
-type FileName = 'oplog' | 'blocks' | 'nodes' | 'presence' | 'secret'
+export type FileName = 'oplog' | 'blocks' | 'nodes' | 'presence' | 'secret'
+/** Where the files of a log are. */
+export interface LogPlace {
+  /** Real path; null for other storages. */
+  readonly directory: string | null
+  readonly readOnly: boolean
+  readonly lock: DirectoryLock | null
+  /** Set for a log of a store, which has the lock, and syncs names along with content. */
+  readonly ofStore?: { readonly isCopy: boolean }
+}
+
 /** What says that a file system takes nothing more, or nothing at all. */
 const NO_ROOM: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS']
-const FILE_NAMES: readonly FileName[] = ['oplog', 'blocks', 'nodes', 'presence', 'secret']
+export const FILE_NAMES: readonly FileName[] = ['oplog', 'blocks', 'nodes', 'presence', 'secret']
 
 export class LogFiles {
   readonly oplog: File
@@ -39,14 +49,12 @@ export class LogFiles {
   /** Real path; null for other storages. */
   readonly directory: string | null
   readonly cache: PageCache
-  readonly #lock: DirectoryLock | null
+  /** They lie in a copy of a store: a log that is new here may have a history there. */
+  readonly inCopy: boolean
+  readonly #place: LogPlace
   #closed = false
 
-  private constructor(
-    files: Record<FileName, File>,
-    place: { directory: string | null; readOnly: boolean; lock: DirectoryLock | null },
-    cacheBytes: number
-  ) {
+  private constructor(files: Record<FileName, File>, place: LogPlace, cache: number | PageCache) {
     this.oplog = files.oplog
     this.blocks = files.blocks
     this.nodes = files.nodes
@@ -54,8 +62,9 @@ export class LogFiles {
     this.secret = files.secret
     this.directory = place.directory
     this.readOnly = place.readOnly
-    this.#lock = place.lock
-    this.cache = new PageCache(cacheBytes)
+    this.inCopy = place.ofStore?.isCopy ?? false
+    this.#place = place
+    this.cache = typeof cache === 'number' ? new PageCache(cache) : cache
   }
 
   /**
@@ -76,13 +85,13 @@ export class LogFiles {
     )
   }
 
-  /** For the opener of directories below. */
+  /** For openers of directories and stores. The cache, or the bytes that one of its own may have. */
   static assemble(
     files: Record<FileName, File>,
-    place: { directory: string | null; readOnly: boolean; lock: DirectoryLock | null },
-    cacheBytes: number
+    place: LogPlace,
+    cache: number | PageCache
   ): LogFiles {
-    return new LogFiles(files, place, cacheBytes)
+    return new LogFiles(files, place, cache)
   }
 
   /** The same files with a cache of its own, to read them as they are; it is not to be closed. */
@@ -133,7 +142,7 @@ export class LogFiles {
 
   /** The names of the files, and of the directory, are on the disk. */
   async syncDirectory(): Promise<void> {
-    if (this.directory === null) return
+    if (this.directory === null || this.#place.ofStore !== undefined) return
     await syncPath(this.directory)
     await syncPath(dirname(this.directory))
   }
@@ -142,6 +151,7 @@ export class LogFiles {
   async secretPlace(): Promise<bigint | null> {
     if (this.directory === null) return null
     const path = join(this.directory, 'secret')
+    this.secret.create()
     const { ino } = await stat(path, { bigint: true }).catch((error: unknown) => {
       throw new StorageError('READ_FAILED', `Cannot stat ${path}`, error)
     })
@@ -154,7 +164,7 @@ export class LogFiles {
     this.#closed = true
     const files = [this.oplog, this.blocks, this.nodes, this.presence, this.secret]
     const results = await Promise.allSettled(files.map((file) => file.close()))
-    await this.#lock?.release()
+    await this.#place.lock?.release()
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -179,6 +189,9 @@ async function openDirectory(
     if (isEmpty && (options.createIfMissing === false || options.readOnly === true)) {
       throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
     }
+  }
+  if (options.readOnly !== true && (await isOfStore(directory))) {
+    throw new StateError('LOCKED', `${directory} is a log of a store: open it there, or read only`)
   }
   const mayWrite = options.readOnly !== true && (await isWritable(directory))
   const lock = mayWrite ? await lockIfRoom(directory, options.env ?? systemEnv) : null
@@ -257,6 +270,11 @@ async function allows(path: string, mode: number): Promise<boolean> {
     () => true,
     () => false
   )
+}
+
+/** Whose journal may know more than the log's own files, and who has the lock. */
+function isOfStore(directory: string): Promise<boolean> {
+  return exists(join(directory, '..', '..', '..', 'primary-key'))
 }
 
 async function isWritable(directory: string): Promise<boolean> {
