@@ -125,6 +125,7 @@ function changeWithout({ tree }: AcceptContext, verified: VerifiedProof): Change
     presence: null,
     blocks: null,
     standing: null,
+    userData: null,
     isAppend: false
   }
 }

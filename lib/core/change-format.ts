@@ -1,9 +1,10 @@
 // The bodies of oplog entries: headers, which state everything, and changes (reliability.md section 4.3).
 //
 // header:  uint fork | uint length | uint byteLength | 32 root hash | buffer signature | list roots
-//          | buffer manifest (empty: unknown) | uint contiguous length | buffer user data (empty, kept free)
+//          | buffer manifest (empty: unknown) | uint contiguous length | buffer user data (user-data.ts; may be empty)
 //          | standing (standing.ts; may be left out: nothing is amiss)
 // change:  u8 kind | parts, as kind says, in this order:
+//   0 user data, alone (user-data.ts)
 //   1 head      uint fork | uint length | uint byteLength | 32 root hash | buffer signature
 //               | unless append: uint ancestor | list roots
 //   2 manifest  buffer
@@ -27,7 +28,9 @@ import {
   buffer,
   type Codec,
   type CodecState,
+  decode,
   decodeAt,
+  encode,
   fixed32,
   list,
   uint
@@ -35,7 +38,15 @@ import {
 import type { Change, SignedTree } from './change.ts'
 import { MAX_BLOCKS_PER_APPEND } from './constants.ts'
 import { GOOD_STANDING, type Standing, standingCodec } from './histories/standing.ts'
+import {
+  NO_USER_DATA,
+  type UserData,
+  type UserDataChange,
+  userDataChangeCodec,
+  userDataCodec
+} from './user-data.ts'
 
+const KIND_USER_DATA = 0
 const KIND_HEAD = 1
 const KIND_MANIFEST = 2
 const KIND_PRESENCE = 4
@@ -60,6 +71,7 @@ export interface StoredHeader extends StoredHead {
   readonly roots: readonly Node[]
   readonly manifest: Uint8Array | null
   readonly contiguousLength: number
+  readonly userData: UserData
   readonly standing: Standing
 }
 
@@ -81,6 +93,7 @@ export interface StoredChange {
   readonly nodes: readonly Node[]
   readonly blocks: StoredBlocks | null
   readonly standing: Standing | null
+  readonly userData: UserDataChange | null
   readonly isAppend: boolean
 }
 
@@ -115,11 +128,14 @@ export interface HeaderState {
   readonly head: SignedTree
   readonly manifest: Uint8Array | null
   readonly contiguousLength: number
+  readonly userData: UserData
   readonly standing: Standing
 }
 
 /** The header entry for a state. */
-export function headerBody({ head, manifest, contiguousLength, standing }: HeaderState): EntryBody {
+export function headerBody(header: HeaderState): EntryBody {
+  const { head, manifest, contiguousLength, userData, standing } = header
+  const dataBytes = userData.size === 0 ? emptyBytes : encode(userDataCodec, userData)
   const stored = storedHeadOf(head)
   const { roots } = head.tree
   const put = (state: CodecState, run: 'preencode' | 'encode'): void => {
@@ -127,7 +143,7 @@ export function headerBody({ head, manifest, contiguousLength, standing }: Heade
     nodeList[run](state, roots)
     buffer[run](state, manifest ?? emptyBytes)
     uint[run](state, contiguousLength)
-    buffer[run](state, emptyBytes)
+    buffer[run](state, dataBytes)
     standingCodec[run](state, standing)
   }
   return entryBody(FLAG_HEADER, put)
@@ -140,13 +156,15 @@ export function decodeHeader(body: Uint8Array): StoredHeader {
     const roots = nodeList.decode(state)
     const manifest = buffer.decode(state)
     const contiguousLength = uint.decode(state)
-    buffer.decode(state)
+    const dataBytes = buffer.decode(state)
+    const userData = dataBytes.byteLength === 0 ? NO_USER_DATA : decode(userDataCodec, dataBytes)
     const standing = state.start < state.end ? standingCodec.decode(state) : GOOD_STANDING
     return {
       ...head,
       roots,
       manifest: manifest.byteLength === 0 ? null : manifest,
       contiguousLength,
+      userData,
       standing
     }
   })
@@ -201,6 +219,7 @@ export class ChangeBody implements EntryBody {
     const change = this.#change
     if (run === 'preencode') state.end++
     else state.buffer[state.start++] = kindOf(change)
+    if (change.userData !== null) userDataChangeCodec[run](state, change.userData)
     if (change.head !== null) {
       storedHead[run](state, storedHeadOf(change.head))
       if (!change.isAppend) {
@@ -239,6 +258,7 @@ export class ChangeBody implements EntryBody {
 export function decodeChange(body: Uint8Array, isOutside: boolean): StoredChange {
   return decodeBody(body, (state) => {
     const kind = body[state.start++] ?? 0
+    const userData = kind === KIND_USER_DATA ? userDataChangeCodec.decode(state) : null
     const isAppend = (kind & KIND_APPEND) !== 0
     const cut = decodeStoredHead(state, kind)
     const manifest = (kind & KIND_MANIFEST) === 0 ? null : buffer.decode(state)
@@ -246,7 +266,7 @@ export function decodeChange(body: Uint8Array, isOutside: boolean): StoredChange
     const nodes = (kind & KIND_NODES) === 0 ? [] : nodeList.decode(state)
     const standing = (kind & KIND_STANDING) === 0 ? null : standingCodec.decode(state)
     const blocks = (kind & KIND_BLOCKS) === 0 ? null : decodeBlocks(state, isAppend, isOutside)
-    return { ...cut, manifest, presence, nodes, blocks, standing, isAppend }
+    return { ...cut, manifest, presence, nodes, blocks, standing, userData, isAppend }
   })
 }
 

@@ -3,6 +3,7 @@
 import type { Node } from '../merkle/node.ts'
 import type { Tree } from '../merkle/tree.ts'
 import type { Standing } from './histories/standing.ts'
+import type { UserDataChange } from './user-data.ts'
 
 export interface SignedTree {
   readonly tree: Tree
@@ -29,6 +30,8 @@ export interface Change {
   readonly blocks: { readonly byteOffset: number; readonly parts: readonly Uint8Array[] } | null
   /** The new standing; null: it stays. */
   readonly standing: Standing | null
+  /** Comes alone; null: user data stays. */
+  readonly userData: UserDataChange | null
   /** All of `blocks` are new at the end of the log and `nodes` is exactly what follows from them. */
   readonly isAppend: boolean
 }
@@ -43,6 +46,7 @@ export function emptyChange(length: number): Change {
     presence: null,
     blocks: null,
     standing: null,
+    userData: null,
     isAppend: false
   }
 }

@@ -4,12 +4,14 @@
 // acknowledged (`tree`, `holds`, `read`, the event `applied`).
 // Invariants: blocks that it returns hash to their leaf; what it signs lies above all it signed before (Fence).
 // Design: architecture.md sections 5 and 6, reliability.md sections 2 to 6.
+import type { KeyPair } from '../crypto/key-pair.ts'
 import { StorageError } from '../errors.ts'
 import { rootsOf } from '../merkle/flat-tree.ts'
 import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
 import type { SignedHead, Tree } from '../merkle/tree.ts'
 import type { LogFiles } from '../storage/log-files.ts'
+import { copyOf } from '../util/bytes.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
@@ -244,6 +246,10 @@ export class Core extends Resource {
     return { fork: this.#conflict.fork, length: this.#conflict.length, proof: bytes.slice() }
   }
 
+  get keyPair(): KeyPair | null {
+    return this.readOnly ? null : this.#opened.keyPair
+  }
+
   get manifest(): Manifest | null {
     return this.#manifest
   }
@@ -304,6 +310,16 @@ export class Core extends Resource {
     return (await this.#reader.treeAt(length))?.rootHash ?? null
   }
 
+  /** What setUserData kept; null: nothing. */
+  userData(name: string): Uint8Array | null {
+    const value = this.#state.userData.get(name)
+    return value === undefined ? null : copyOf(value)
+  }
+
+  get userDataNames(): readonly string[] {
+    return [...this.#state.userData.keys()]
+  }
+
   // Changes.
 
   /**
@@ -326,6 +342,15 @@ export class Core extends Resource {
   async truncate(length: number, options: { fork?: number } = {}): Promise<SignedHead> {
     this.assertOpen('log')
     return this.#writer.truncate(length, options.fork ?? null)
+  }
+
+  /** Keeps bytes of this copy's own, or removes them. @throws ArgumentError; else as clear */
+  async setUserData(name: string, value: Uint8Array | null): Promise<void> {
+    this.assertOpen('log')
+    await this.#writer.setUserData({
+      name,
+      value: value instanceof Uint8Array ? copyOf(value) : value
+    })
   }
 
   /** Gives up the blocks in [start, end); the head stays. @throws as truncate */

@@ -127,6 +127,7 @@ function begin(state: CoreState, header: StoredHeader): void {
   state.manifest = header.manifest === null ? null : copyOf(header.manifest)
   state.contiguousLength = Math.min(header.contiguousLength, header.length)
   state.standing = header.standing
+  state.userData = header.userData
 }
 
 /** The half holds a header and nothing else, not even dropped entries. */
@@ -186,7 +187,8 @@ function restore(state: CoreState, stored: StoredChange): Change | null {
     ancestor: ancestor ?? state.tree.length,
     presence: stored.presence,
     blocks: stored.blocks === null ? null : { byteOffset: stored.blocks.byteOffset, parts: [] },
-    standing: stored.standing
+    standing: stored.standing,
+    userData: stored.userData
   }
 }
 
@@ -220,6 +222,7 @@ function restoreAppend(
     presence: { start, length: blocks.byteLengths.length, present: true },
     blocks: { byteOffset: blocks.byteOffset, parts: [] },
     standing: null,
+    userData: null,
     isAppend: true
   }
 }

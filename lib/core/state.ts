@@ -10,6 +10,7 @@ import { PresenceFile } from '../storage/presence-file.ts'
 import { emptyBytes } from '../util/bytes.ts'
 import type { Change, SignedTree } from './change.ts'
 import { GOOD_STANDING, type Standing } from './histories/standing.ts'
+import { NO_USER_DATA, type UserData, withChange } from './user-data.ts'
 
 export interface Damage {
   readonly file: 'oplog' | 'blocks' | 'nodes' | 'presence'
@@ -24,6 +25,7 @@ export class CoreState {
   /** Encoded; null: not known. */
   manifest: Uint8Array | null = null
   standing: Standing = GOOD_STANDING
+  userData: UserData = NO_USER_DATA
   /** Blocks 0 up to here are all held. */
   contiguousLength = 0
   readonly nodes: NodeFile
@@ -130,6 +132,7 @@ export class CoreState {
 export function apply(state: CoreState, change: Change, inline: Uint8Array | null): void {
   if (change.manifest !== null) state.manifest = change.manifest
   if (change.standing !== null) state.standing = change.standing
+  if (change.userData !== null) state.userData = withChange(state.userData, change.userData)
   if (change.head !== null) applyHead(state, change, change.head)
   for (const node of change.nodes) state.nodes.put(node)
   if (inline !== null && change.blocks !== null) {

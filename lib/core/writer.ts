@@ -18,6 +18,7 @@ import type { Standings } from './histories/standings.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
 import type { Opened } from './opening.ts'
+import { checkUserData, type UserDataChange } from './user-data.ts'
 
 export interface WriterParts {
   readonly opened: Opened
@@ -93,6 +94,7 @@ export class Writer {
       presence: { start: base.length, length: blocks.length, present: true },
       blocks: { byteOffset: base.byteLength, parts: blocks },
       standing: null,
+      userData: null,
       isAppend: true
     }
     return this.#commitHead(change, tree, level)
@@ -130,6 +132,15 @@ export class Writer {
     await this.settle()
     const length = Math.min(end, tip.length) - start
     if (length > 0) await this.#commitAbsent(start, length, this.#parts.standings.strongest)
+  }
+
+  /** @throws ArgumentError INVALID_ARGUMENT, LIMIT_EXCEEDED */
+  async setUserData(userData: UserDataChange): Promise<void> {
+    this.assertChangeable()
+    await this.settle()
+    const { committer, opened, standings } = this.#parts
+    checkUserData(opened.state.userData, userData)
+    await committer.commit({ ...emptyChange(committer.tip.length), userData }, standings.strongest)
   }
 
   /** The block is damaged: it is not held any more. */

@@ -2,9 +2,11 @@
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
 
 import type { Core, CoreConflict } from '../core/core.ts'
+import type { Manifest } from '../core/manifest.ts'
 import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
 import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
 import type { SalvageReport } from '../core/rescue/salvage.ts'
+import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
@@ -135,6 +137,16 @@ export class Log<T = Uint8Array> extends Resource {
 
   get writable(): boolean {
     return this.#snapshot === null && this.#core.writable
+  }
+
+  /** Who may sign; null as long as only the key is known. */
+  get manifest(): Manifest | null {
+    return this.#core.manifest
+  }
+
+  /** The pair that signs here; null: none. */
+  get keyPair(): KeyPair | null {
+    return this.#core.keyPair
   }
 
   /** Connected peers that have this log, as they are now. */
@@ -332,12 +344,17 @@ export class Log<T = Uint8Array> extends Resource {
     return new BlockIterator(this, {})
   }
 
-  /** Cuts the log to a length, under the next fork number. @throws StateError NOT_WRITABLE */
-  async truncate(length: number, options: WaitOptions = {}): Promise<void> {
+  /**
+   * Cuts the log to a length, under the next fork number, or a higher one that is given.
+   * @throws StateError NOT_WRITABLE; ArgumentError INVALID_ARGUMENT
+   */
+  async truncate(length: number, options: { fork?: number } & WaitOptions = {}): Promise<void> {
+    const { fork, ...rest } = options
     checkInteger(length, 0, 'truncate: length')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await whileWanted('truncate', options, () => this.#core.truncate(length))
+    const how = fork === undefined ? {} : { fork }
+    await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
   }
 
   /** Forgets the bytes of blocks [start, end); they can be fetched again. */
@@ -373,6 +390,26 @@ export class Log<T = Uint8Array> extends Resource {
     const { trust, ...rest } = options
     this.assertOpen('log')
     await whileWanted('resume', rest, () => this.#core.resume({ trust }))
+  }
+
+  /**
+   * Keeps bytes under a name beside this copy of the log, never sent to anybody; null removes them. Durable when it
+   * resolves. All names and values together have at most 64 KiB.
+   * @throws ArgumentError INVALID_ARGUMENT, LIMIT_EXCEEDED; StateError NOT_WRITABLE (opened read only)
+   */
+  async setUserData(
+    name: string,
+    value: Uint8Array | null,
+    options: WaitOptions = {}
+  ): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('setUserData', options, () => this.#core.setUserData(name, value))
+  }
+
+  /** What setUserData kept under that name; null: nothing. */
+  getUserData(name: string): Uint8Array | null {
+    this.assertOpen('log')
+    return this.#core.userData(name)
   }
 
   /** Resolves when everything acknowledged before outlasts a power cut. @throws StorageError WRITE_FAILED */

@@ -2,8 +2,10 @@
 import { test } from 'brittle'
 import { emptyChange } from '../../lib/core/change.ts'
 import { ChangeBody, decodeChange, decodeHeader } from '../../lib/core/change-format.ts'
+import { userDataCodec } from '../../lib/core/user-data.ts'
 import { StorageError } from '../../lib/errors.ts'
 import { fromUtf8, toHex } from '../../lib/util/bytes.ts'
+import { encode } from '../../lib/util/codec.ts'
 import { seededRandom } from '../helpers/random.ts'
 
 function written(body: ChangeBody): Uint8Array {
@@ -28,6 +30,9 @@ test('worked examples', (t) => {
   t.alike(decoded.presence, present.presence)
   t.is(decoded.blocks?.byteOffset, 3)
   t.is(toHex(written(new ChangeBody(present, 2, true))), '2c010103' + '0102', 'outside')
+  const note = { ...emptyChange(9), userData: { name: 'a', value: new Uint8Array([1, 2]) } }
+  t.is(toHex(written(new ChangeBody(note, 0, false))), '00016101' + '020102', 'user data')
+  t.is(toHex(encode(userDataCodec, new Map([['a', new Uint8Array([1, 2])]]))), '010161020102')
 })
 
 test('any bytes decode or are CORRUPT', (t) => {

@@ -72,6 +72,7 @@ test('every disk of a small trace', { timeout: 30 * MINUTE_MS }, async (t) => {
     steps: [
       { kind: 'append', sizes: [10, 0, 100], level: 'process', waits: false },
       { kind: 'append', sizes: [201], level: 'power', waits: false },
+      { kind: 'note', byteLength: 20 },
       { kind: 'truncate', share: 0.5 },
       { kind: 'append', sizes: [150, 60], level: 'power', waits: true },
       { kind: 'clear', share: 0, count: 1 },

@@ -181,6 +181,12 @@ const targets: readonly DecodeTarget[] = [
           head: { tree: treeOf(random), signature: random.bytes(68) },
           manifest: random.int(2) === 0 ? random.bytes(70) : null,
           contiguousLength: random.int(300),
+          userData: new Map(
+            Array.from({ length: random.int(3) }, (_, i) => [
+              `name ${i}`,
+              random.bytes(random.int(20))
+            ])
+          ),
           standing: standingOf(random)
         })
       ),

@@ -160,7 +160,7 @@ class Judge {
     await again.close()
     if (foundAfter !== null) return `audited after closing: ${foundAfter}`
     if (damages > 0) return 'reports damage after closing'
-    const expected = { fork: state.fork, blocks: [...state.blocks, APPENDED] }
+    const expected = { ...state, blocks: [...state.blocks, APPENDED] }
     return isSame(after, expected) ? null : 'does not keep what is appended after the crash'
   }
 

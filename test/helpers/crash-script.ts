@@ -5,7 +5,7 @@ import { Core } from '../../lib/core/core.ts'
 import type { KeyPair } from '../../lib/crypto/key-pair.ts'
 import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
-import { equalBytes } from '../../lib/util/bytes.ts'
+import { equalBytes, toHex } from '../../lib/util/bytes.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
 import { pick, seededEnv } from './seeded-env.ts'
 import { errno, SimDisk } from './sim-disk.ts'
@@ -15,6 +15,8 @@ export type Step =
   /** Keeps so much of the log. */
   | { kind: 'truncate'; share: number }
   | { kind: 'clear'; share: number; count: number }
+  /** User data of that many bytes; of none: removed. */
+  | { kind: 'note'; byteLength: number }
   | { kind: 'flush' }
   | { kind: 'reopen' }
   /** The next sync fails; the log is opened again after it. */
@@ -29,6 +31,8 @@ export interface Script {
 export interface ModelState {
   readonly fork: number
   readonly blocks: readonly (Uint8Array | null)[]
+  /** User data of that name, in hex; nothing: none. */
+  readonly note?: string
 }
 
 /** Where in the trace something happened to operation number k, counted from 1 (0 is the empty log). */
@@ -42,6 +46,8 @@ export interface Run {
   /** Acknowledged at level `power`, flushed, or published: lost power keeps it. */
   readonly durable: readonly { readonly operation: number; readonly position: number }[]
 }
+
+const NOTE = 'note'
 
 export const crashKeyPair: KeyPair = createKeyPair(new Uint8Array(32).fill(9))
 
@@ -66,6 +72,7 @@ function makeStep(random: SeededRandom, inlineLimitBytes: number): Step {
   if (dice < 0.2) return { kind: 'truncate', share: random.next() }
   if (dice < 0.29) return { kind: 'clear', share: random.next(), count: 1 + random.int(4) }
   if (dice < 0.31) return { kind: 'failing-sync' }
+  if (dice < 0.38) return { kind: 'note', byteLength: random.int(2) * random.int(300) }
   return {
     kind: 'append',
     sizes: makeSizes(random, inlineLimitBytes),
@@ -135,6 +142,7 @@ class Recorder implements Run {
     if (step.kind === 'append') this.#append(step)
     else if (step.kind === 'truncate') this.#truncate(step.share)
     else if (step.kind === 'clear') this.#clear(step.share, step.count)
+    else if (step.kind === 'note') this.#note(step.byteLength)
     if (step.kind === 'append' && !step.waits) return
     await this.#settled()
     if (step.kind === 'flush') {
@@ -155,25 +163,31 @@ class Recorder implements Run {
 
   #append({ sizes, level }: Step & { kind: 'append' }): void {
     const blocks = sizes.map((byteLength) => this.#random.bytes(byteLength))
-    const { fork, blocks: before } = this.#last
-    const call = this.#call({ fork, blocks: [...before, ...blocks] })
+    const call = this.#call({ ...this.#last, blocks: [...this.#last.blocks, ...blocks] })
     this.#watch(call, level, this.#log.append(blocks, { durability: level }))
   }
 
   #truncate(share: number): void {
     const { fork, blocks } = this.#last
     const length = Math.floor(share * (blocks.length + 1))
-    const call = this.#call({ fork: fork + 1, blocks: blocks.slice(0, length) })
+    const call = this.#call({ ...this.#last, fork: fork + 1, blocks: blocks.slice(0, length) })
     this.#watch(call, 'power', this.#log.truncate(length))
   }
 
   #clear(share: number, count: number): void {
-    const { fork, blocks } = this.#last
+    const { blocks } = this.#last
     if (blocks.length === 0) return
     const start = Math.floor(share * blocks.length)
     const cleared = blocks.map((block, i) => (i >= start && i < start + count ? null : block))
-    const call = this.#call({ fork, blocks: cleared })
+    const call = this.#call({ ...this.#last, blocks: cleared })
     this.#watch(call, 'power', this.#log.clear(start, start + count))
+  }
+
+  #note(byteLength: number): void {
+    const bytes = byteLength === 0 ? null : this.#random.bytes(byteLength)
+    const { fork, blocks } = this.#last
+    const call = this.#call({ fork, blocks, ...noteOf(bytes) })
+    this.#watch(call, 'power', this.#log.setUserData(NOTE, bytes))
   }
 
   #call(state: ModelState): number {
@@ -203,9 +217,8 @@ class Recorder implements Run {
   async #failSync(): Promise<void> {
     await this.#log.flush()
     this.#isDurable(this.states.length - 1)
-    const { fork, blocks: before } = this.#last
     const block = this.#random.bytes(300)
-    const operation = this.#call({ fork, blocks: [...before, block] })
+    const operation = this.#call({ ...this.#last, blocks: [...this.#last.blocks, block] })
     this.disk.faults = (action) => (action === 'sync' ? { error: errno('EIO') } : null)
     let code = ''
     await this.#log.append([block]).catch((error: { code: string }) => {
@@ -229,11 +242,15 @@ class Recorder implements Run {
 export async function stateOf(core: Core): Promise<ModelState> {
   const blocks: (Uint8Array | null)[] = []
   for (let index = 0; index < core.tree.length; index++) blocks.push(await core.read(index))
-  return { fork: core.tree.fork, blocks }
+  return { fork: core.tree.fork, blocks, ...noteOf(core.userData(NOTE)) }
+}
+
+function noteOf(bytes: Uint8Array | null): { note?: string } {
+  return bytes === null ? {} : { note: toHex(bytes) }
 }
 
 export function isSame(a: ModelState, b: ModelState): boolean {
-  if (a.fork !== b.fork || a.blocks.length !== b.blocks.length) return false
+  if (a.fork !== b.fork || a.blocks.length !== b.blocks.length || a.note !== b.note) return false
   return a.blocks.every((block, i) => {
     const other = b.blocks[i] ?? null
     return block === null || other === null ? block === other : equalBytes(block, other)
