@@ -16,6 +16,7 @@ const VALUES = [
   'SecretStream',
   'StateError',
   'StorageError',
+  'Store',
   'UnavailableError',
   'blockKeyOf',
   'createBundle',
@@ -29,6 +30,7 @@ const VALUES = [
 ]
 
 const TYPES = [
+  'AccessRequest',
   'AppendOptions',
   'AuditOptions',
   'AuditReport',
@@ -55,6 +57,7 @@ const TYPES = [
   'LogConflict',
   'LogEvents',
   'LogInfo',
+  'LogName',
   'LogOptions',
   'Manifest',
   'Node',
@@ -67,11 +70,17 @@ const TYPES = [
   'ReorgPlan',
   'RepairOptions',
   'RepairReport',
+  'ReplicateOptions',
   'RestoreOptions',
   'RestoredLog',
   'SalvageReport',
   'SessionOptions',
   'StorageFactory',
+  'StoreEntry',
+  'StoreLimits',
+  'StoreLogOptions',
+  'StoreOptions',
+  'StoreStats',
   'Transfer',
   'WaitOptions'
 ]

@@ -116,7 +116,14 @@ async function openFound(
   const recovery = await recoverSteady(context, scan, onDamage)
   const { state, position, isClean, lost, synced, replayed } = recovery
   const secret = await readSecret(files.secret)
-  const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
+  let manifest = state.manifest === null ? null : decodeManifest(state.manifest)
+  // Fetched so far, or about to be, by its key alone; now by its owner. The next header, written before anything is
+  // signed, keeps it.
+  const isLearned = manifest === null && options.keyPair !== undefined
+  if (isLearned) {
+    manifest = ownerOf({ ...options, key }, null).manifest
+    if (manifest !== null) state.manifest = encodeManifest(manifest)
+  }
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
   if (!isSigned(state, manifest, key)) {
     throw new StorageError('CORRUPT', 'oplog holds a head whose signature is not that of the log')
@@ -138,7 +145,7 @@ async function openFound(
   if (conflict !== null) fence.freeze(decodeConflict(conflict).fork)
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
   const opened = { ...context, readOnly, key, keyPair, manifest, state, oplog, fence }
-  return { ...opened, isClean, synced, replayed }
+  return { ...opened, isClean: isClean && !isLearned, synced, replayed }
 }
 
 /**

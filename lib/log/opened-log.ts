@@ -54,7 +54,7 @@ export type OpenedOptions = Pick<LogOptions<unknown>, 'settleMs' | 'mayReorg'>
 /** A store, which has logs open for peers, too. */
 export interface LogOwner {
   /** The last session is closed: instead of closing the log. */
-  onUnused(log: OpenedLog): Promise<void>
+  unused(log: OpenedLog): Promise<void>
 }
 
 export class OpenedLog {
@@ -69,7 +69,7 @@ export class OpenedLog {
   /** Each with the number of its sessions. */
   readonly #snapshots: Map<Snapshot, number> = new Map()
   #owner: LogOwner | null = null
-  #transfers = 0
+  #lastTransferAt = Number.NEGATIVE_INFINITY
   #sessions = 0
   #closing: Promise<void> | null = null
 
@@ -156,7 +156,7 @@ export class OpenedLog {
     this.#sessions--
     if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
-    return this.#owner === null ? this.close() : this.#owner.onUnused(this)
+    return this.#owner === null ? this.close() : this.#owner.unused(this)
   }
 
   /** For the last session, or the owner: closes all. */
@@ -165,13 +165,17 @@ export class OpenedLog {
     return this.#closing
   }
 
+  get isOpen(): boolean {
+    return this.#closing === null
+  }
+
   get sessions(): number {
     return this.#sessions
   }
 
-  /** Blocks that came or went so far. */
-  get transfers(): number {
-    return this.#transfers
+  /** When a block came or went last, by the clock of `env`. */
+  get lastTransferAt(): number {
+    return this.#lastTransferAt
   }
 
   #count(snapshot: Snapshot, step: 1 | -1): void {
@@ -182,7 +186,7 @@ export class OpenedLog {
 
   /** For every block that passes: costs nothing unless somebody listens. */
   #tell(event: 'download' | 'upload', peer: Peer, { index, value, nodes }: ProvenBlock): void {
-    this.#transfers++
+    this.#lastTransferAt = this.env.now()
     if (this.events.listenerCount(event) === 0) return
     this.events.emit(event, {
       index,

@@ -10,7 +10,6 @@ import {
   constants,
   fdatasync,
   fdatasyncSync,
-  fsync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -21,6 +20,7 @@ import {
   writev
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathsUp, syncDirectories } from './directory-sync.ts'
 import { dropBytes, pastTheEnd, type RandomAccess } from './file.ts'
 
 type Done = (error: Error | null) => void
@@ -112,12 +112,13 @@ export class PooledFile implements RandomAccess {
 
   stat(callback: (error: Error | null, stat?: { size: number }) => void): void {
     let size = 0
+    let failure: Error | null = null
     try {
       size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
     } catch (error) {
-      return callback(error as Error)
+      failure = error as Error
     }
-    callback(null, { size })
+    callback(failure, { size })
   }
 
   /** What tells the file from a copy of it. */
@@ -207,8 +208,10 @@ export class PooledFile implements RandomAccess {
   }
 
   sync(callback: Done): void {
-    if (this.#failure !== null) return callback(this.#failure)
-    if (!this.isDirty) return callback(null)
+    if (this.#failure !== null || !this.isDirty) {
+      callback(this.#failure)
+      return
+    }
     const fd = this.#pin(true)
     const writes = this.#writes
     const names = this.#unsyncedNames
@@ -295,52 +298,4 @@ export class PooledFile implements RandomAccess {
     this.#failure ??= error instanceof Error ? error : new Error(String(error))
     return this.#failure
   }
-}
-
-/** The names in the directory are on the disk. @throws */
-export function syncDirectoryNow(path: string): void {
-  const fd = openDirectory(path)
-  if (fd === null) return
-  try {
-    fdatasyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-function syncDirectories(paths: readonly string[], callback: Done): void {
-  const [path, ...rest] = paths
-  if (path === undefined) return callback(null)
-  try {
-    const fd = openDirectory(path)
-    if (fd === null) return syncDirectories(rest, callback)
-    fsync(fd, (error) => {
-      closeSync(fd)
-      if (error) callback(error)
-      else syncDirectories(rest, callback)
-    })
-  } catch (error) {
-    callback(error as Error)
-  }
-}
-
-/** Null: not there any more, with all that was in it; or on Windows, whose file system journals names by itself. */
-function openDirectory(path: string): number | null {
-  try {
-    return openSync(path, constants.O_RDONLY)
-  } catch (error) {
-    if (process.platform === 'win32' || (error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return null
-    }
-    throw error
-  }
-}
-
-function pathsUp(from: string, root: string): string[] {
-  const paths = [from]
-  for (let path = from; path !== root && path !== dirname(path); ) {
-    path = dirname(path)
-    paths.push(path)
-  }
-  return paths
 }

@@ -183,13 +183,7 @@ async function openDirectory(
   const directory = await realpath(path).catch((error: unknown) => {
     throw new StorageError('NOT_FOUND', `There is no directory ${path}`, error)
   })
-  if (!(await exists(join(directory, 'oplog')))) {
-    const others = await Promise.all(FILE_NAMES.map((name) => exists(join(directory, name))))
-    const isEmpty = !others.includes(true)
-    if (isEmpty && (options.createIfMissing === false || options.readOnly === true)) {
-      throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
-    }
-  }
+  await assertThere(directory, options)
   if (options.readOnly !== true && (await isOfStore(directory))) {
     throw new StateError('LOCKED', `${directory} is a log of a store: open it there, or read only`)
   }
@@ -203,6 +197,15 @@ async function openDirectory(
   } catch (error) {
     await lock?.release()
     throw error
+  }
+}
+
+async function assertThere(directory: string, options: LogFilesOptions): Promise<void> {
+  if (await exists(join(directory, 'oplog'))) return
+  const others = await Promise.all(FILE_NAMES.map((name) => exists(join(directory, name))))
+  const isEmpty = !others.includes(true)
+  if (isEmpty && (options.createIfMissing === false || options.readOnly === true)) {
+    throw new StorageError('NOT_FOUND', `There is no log in ${directory}`)
   }
 }
 

@@ -76,15 +76,20 @@ export class StoreIndex {
     return this.#logs.has(toHex(discoveryKey))
   }
 
-  /** Written, not synced. @throws StorageError WRITE_FAILED */
-  async add(discoveryKey: Uint8Array, name: LogName | null): Promise<void> {
+  get(discoveryKey: Uint8Array): IndexedLog | undefined {
+    return this.#logs.get(toHex(discoveryKey))
+  }
+
+  /** Written, not synced. False: it is known already. @throws StorageError WRITE_FAILED */
+  async add(discoveryKey: Uint8Array, name: LogName | null): Promise<boolean> {
     const known = this.#logs.get(toHex(discoveryKey))
     if (known !== undefined && (name === null || known.names.some((each) => isSame(each, name)))) {
-      return
+      return false
     }
     const extra = name === null ? [] : [name.namespace, fromUtf8(name.name)]
     await this.#write(KIND_HELD, discoveryKey, extra)
     this.#hold(discoveryKey, name)
+    return true
   }
 
   /** Durable when it resolves. @throws StorageError WRITE_FAILED */
