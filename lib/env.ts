@@ -8,17 +8,17 @@ export interface Env {
   /** A number in [0, 1). */
   random(): number
   randomBytes(byteLength: number): Uint8Array
-  /** Runs once after delayMs unless disposed. Does not keep the process alive. */
-  setTimer(delayMs: number, run: () => void): Disposable
+  /** Runs once after delayMs unless disposed. Keeps the process alive only if asked to. */
+  setTimer(delayMs: number, run: () => void, options?: { readonly keepsAlive: boolean }): Disposable
 }
 
 export const systemEnv: Env = {
   now: () => performance.now(),
   random: () => Math.random(),
   randomBytes: (byteLength) => randomBytes(byteLength),
-  setTimer(delayMs, run) {
+  setTimer(delayMs, run, options) {
     const timer = setTimeout(run, delayMs)
-    timer.unref()
+    if (options?.keepsAlive !== true) timer.unref()
     return { [Symbol.dispose]: () => clearTimeout(timer) }
   }
 }

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'LOCKED'
   | 'FROZEN'
   | 'BEHIND'
+  | 'OUTDATED'
   | 'ABORTED'
   | 'TIMEOUT'
   | 'NOT_AVAILABLE'
@@ -41,7 +42,10 @@ export class LogwoodError extends Error {
 /** The caller is wrong: fix the call. INVALID_ARGUMENT, UNKNOWN_OPTION. */
 export class ArgumentError extends LogwoodError {}
 
-/** Not now: the thing is closed, locked, frozen or not writable. CLOSED, NOT_WRITABLE, LOCKED, FROZEN, BEHIND. */
+/**
+ * Not now: the thing is closed, locked, frozen, not writable, or not as it was. CLOSED, NOT_WRITABLE, LOCKED, FROZEN,
+ * BEHIND, OUTDATED.
+ */
 export class StateError extends LogwoodError {}
 
 /** You asked us to stop. ABORTED, TIMEOUT. */

@@ -11,7 +11,7 @@ export type { CoreConflict as LogConflict } from './core/core.ts'
 export type { Durability } from './core/durability.ts'
 export { verifyConflict } from './core/histories/conflict-format.ts'
 export { keyFromText, keyToText } from './core/key-text.ts'
-export { discoveryKeyOf, type Manifest } from './core/manifest.ts'
+export { createManifest, discoveryKeyOf, type Manifest, manifestKey } from './core/manifest.ts'
 export type { AuditOptions, AuditReport } from './core/rescue/audit.ts'
 export type { Finding, FindingKind } from './core/rescue/finding.ts'
 export type { RepairOptions, RepairReport } from './core/rescue/repair.ts'
@@ -20,8 +20,10 @@ export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'
 export type { PassphraseCost } from './crypto/passphrase.ts'
 export type { Env } from './env.ts'
 export * from './errors.ts'
+export { LogBatch } from './log/batch.ts'
 export { type BlockCipher, blockKeyOf, type Encryption } from './log/block-cipher.ts'
 export type { BlockStream, BlockStreamOptions } from './log/block-stream.ts'
+export type { ByteStreamOptions } from './log/byte-stream.ts'
 export type { ConnectOptions, EncryptedStream } from './log/connections.ts'
 export type { Download, DownloadOptions } from './log/download.ts'
 export type { EncodingName } from './log/encoding.ts'
@@ -34,8 +36,18 @@ export type {
   GetOptions,
   LogInfo,
   SessionOptions,
+  TruncateOptions,
   WaitOptions
 } from './log/session.ts'
+export {
+  assembleSignature,
+  type Draft,
+  type SignatureShare,
+  shortenShare,
+  signDraft
+} from './log/signing.ts'
+export type { AuthorizeQuestion, ReplicationOptions, SwitchOptions } from './log/traffic.ts'
+export type { WriteStream } from './log/write-stream.ts'
 export type { Node } from './merkle/node.ts'
 export type { Proof, ProofRequest } from './merkle/proof.ts'
 export { Mux } from './mux/mux.ts'
@@ -43,6 +55,7 @@ export type { ReorgPlan } from './replication/download/reorg.ts'
 export type { RawDuplex } from './secret-stream/raw-duplex.ts'
 export { SecretStream } from './secret-stream/secret-stream.ts'
 export type { RandomAccess, StorageFactory } from './storage/file.ts'
+export type { StorageInfo } from './storage/log-files.ts'
 export type { LogName } from './storage/store-index.ts'
 export type { AccessRequest, StoreLimits, StoreLogOptions, StoreOptions } from './store/options.ts'
 export { type ReplicateOptions, Store, type StoreEntry, type StoreStats } from './store/store.ts'

@@ -12,13 +12,13 @@ import type { Tree } from '../merkle/tree.ts'
 import type { File } from '../storage/file.ts'
 import type { Group } from '../storage/oplog.ts'
 import { allDone } from '../util/all-done.ts'
-import { background } from '../util/background.ts'
 import { blockBytesOf, type Change } from './change.ts'
 import { type ChangeBody, headerBody } from './change-format.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CommitterParts } from './committer-parts.ts'
 import type { Durability } from './durability.ts'
 import { layOut, tooLarge, type Waiting } from './group-layout.ts'
+import { LateSyncs } from './late-syncs.ts'
 import { OutsideRule } from './outside-rule.ts'
 import { apply } from './state.ts'
 
@@ -44,10 +44,9 @@ export class Committer {
   #outsideSyncedSeq = 0
   /** Last seq when the oplog held nothing but a header, synced: there is nothing to do in close. */
   #cleanSeq: number
-  #syncTimer: Disposable | null = null
-  #sealTimer: Disposable | null = null
-  /** Syncs in the background, which end before the files are closed. */
-  readonly #running: Set<Promise<void>> = new Set()
+  readonly #late: LateSyncs
+  /** What has to run while nothing is written. */
+  readonly #interludes: (() => Promise<void>)[] = []
   #isWrittenAnew = false
 
   /** isClean: the half holds nothing but its header, and it is synced. */
@@ -61,6 +60,12 @@ export class Committer {
       onFailedSync: (error) => this.#fail(error)
     })
     this.#cleanSeq = isClean ? parts.oplog.lastSeq : -1
+    this.#late = new LateSyncs({
+      ...parts,
+      sync: () => this.#sync(),
+      syncSeal: () => this.#syncFile(parts.oplog.file),
+      isFailed: () => this.#failure !== null
+    })
   }
 
   /** What the next change builds on. */
@@ -104,6 +109,15 @@ export class Committer {
     })
   }
 
+  /** Runs work while nothing is written to the files: after the group under way and before the next one. */
+  quietly<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new StateError('CLOSED', 'The log is closed'))
+    return new Promise((resolve, reject) => {
+      this.#interludes.push(() => work().then(resolve, reject))
+      this.#startDraining()
+    })
+  }
+
   /** Nothing is waiting or being written. */
   async idle(): Promise<void> {
     while (this.#draining !== null) await this.#draining
@@ -138,16 +152,10 @@ export class Committer {
   async close(): Promise<void> {
     this.#closed = true
     await this.idle()
-    this.#syncTimer?.[Symbol.dispose]()
-    this.#sealTimer?.[Symbol.dispose]()
+    this.#late.stop()
     await this.#checkpoint.idle()
-    await Promise.all(this.#running)
-    try {
-      if (this.#failure === null) await this.settle()
-    } finally {
-      await Promise.all(this.#running)
-      this.#sealTimer?.[Symbol.dispose]()
-    }
+    await this.#late.done()
+    if (this.#failure === null) await this.settle()
   }
 
   #startDraining(): void {
@@ -157,9 +165,14 @@ export class Committer {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#interludes.length > 0) {
       try {
-        await this.#commitGroup()
+        const interlude = this.#interludes.shift()
+        if (interlude === undefined) await this.#commitGroup()
+        else {
+          await this.#checkpoint.idle()
+          await interlude()
+        }
       } catch (error) {
         this.#rejectAll(error)
       }
@@ -223,7 +236,7 @@ export class Committer {
     this.#outsideSyncedSeq = Math.max(this.#outsideSyncedSeq, target)
     oplog.synced(target)
     this.#publish()
-    this.#seal()
+    if (!this.#parts.readOnly) this.#late.seal()
   }
 
   /**
@@ -276,18 +289,8 @@ export class Committer {
     const { oplog, files } = this.#parts
     if (!files.canSync) oplog.synced(oplog.lastSeq)
     this.#publish()
-    if (oplog.lastSeq > oplog.syncedSeq) this.#syncSoon()
+    if (oplog.lastSeq > oplog.syncedSeq) this.#late.soon()
     this.#checkpoint.consider()
-  }
-
-  /** Again and again, unless a sync failed: then there is no use. */
-  #syncSoon(): void {
-    const { env, limits } = this.#parts
-    if (this.#closed || this.#failure !== null) return
-    this.#syncTimer ??= env.setTimer(limits.syncAfterMs, () => {
-      this.#syncTimer = null
-      this.#inBackground(this.#sync().catch(() => this.#syncSoon()))
-    })
   }
 
   #publish(): void {
@@ -312,24 +315,6 @@ export class Committer {
       throw this.#fail(error)
     }
     if (this.#failure !== null) throw this.#failure
-  }
-
-  /** A witness that may get lost: a failure to write it is no failure of the log. */
-  #seal(): void {
-    const { oplog, env, limits } = this.#parts
-    if (this.#closed || this.#parts.readOnly) return
-    background(oplog.seal(), () => {})
-    this.#sealTimer?.[Symbol.dispose]()
-    this.#sealTimer = env.setTimer(limits.sealAfterMs, () => {
-      this.#sealTimer = null
-      this.#inBackground(this.#syncFile(oplog.file))
-    })
-  }
-
-  /** Nobody waits for it but close. A failure is kept by whoever fails. */
-  #inBackground(work: Promise<void>): void {
-    const done = work.catch(() => {}).finally(() => this.#running.delete(done))
-    this.#running.add(done)
   }
 
   #rejectAll(error: unknown): void {

@@ -9,13 +9,14 @@ import { StorageError } from '../errors.ts'
 import { rootsOf } from '../merkle/flat-tree.ts'
 import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
-import type { SignedHead, Tree } from '../merkle/tree.ts'
-import type { LogFiles } from '../storage/log-files.ts'
+import type { SignedHead, Tree, TreeHead } from '../merkle/tree.ts'
+import type { LogFiles, StorageInfo } from '../storage/log-files.ts'
 import { copyOf } from '../util/bytes.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
 import { BlockReader } from './block-reader.ts'
 import type { Change, SignedTree } from './change.ts'
+import { clearBlocks } from './clearing.ts'
 import { Committer } from './committer.ts'
 import { type CoreChange, type CoreEvents, describe } from './core-events.ts'
 import type { Durability } from './durability.ts'
@@ -31,7 +32,7 @@ import { makeProof } from './prover.ts'
 import { type AuditOptions, type AuditReport, audit } from './rescue/audit.ts'
 import { type RepairOptions, type RepairReport, repair } from './rescue/repair.ts'
 import type { CoreState, Damage } from './state.ts'
-import { type Accepted, type Seal, Writer } from './writer.ts'
+import { type Accepted, type AppendHow, type Seal, type TruncateHow, Writer } from './writer.ts'
 
 /** The proof that one key signed two histories. */
 export interface CoreConflict {
@@ -58,6 +59,7 @@ export class Core extends Resource {
   #manifest: Manifest | null
   #conflict: Conflict | null
   #published: SignedTree
+  #isPurged = false
 
   private constructor(opened: Opened) {
     super()
@@ -278,7 +280,7 @@ export class Core extends Resource {
 
   /** The block if that takes no waiting; null says nothing. */
   readNow(index: number): Uint8Array | null {
-    return this.#reader.readNow(index)
+    return this.status === 'open' ? this.#reader.readNow(index) : null
   }
 
   /**
@@ -328,20 +330,32 @@ export class Core extends Resource {
    */
   async append(
     blocks: readonly Uint8Array[],
-    options: { durability?: Durability; seal?: Seal } = {}
+    options: { durability?: Durability } & AppendHow = {}
   ): Promise<SignedHead> {
     this.assertOpen('log')
-    const { durability = this.#opened.durability, seal = null } = options
-    return this.#writer.append(blocks, durability, seal)
+    const { durability = this.#opened.durability, ...how } = options
+    return this.#writer.append(blocks, durability, how)
   }
 
   /**
    * Keeps the first `length` blocks, under the next fork number or a given higher one.
    * @throws ArgumentError INVALID_ARGUMENT; else as append
    */
-  async truncate(length: number, options: { fork?: number } = {}): Promise<SignedHead> {
+  async truncate(length: number, how: TruncateHow = {}): Promise<SignedHead> {
     this.assertOpen('log')
-    return this.#writer.truncate(length, options.fork ?? null)
+    return this.#writer.truncate(length, how)
+  }
+
+  /** The head that an append of these would make now, to be signed elsewhere. */
+  draftAppend(blocks: readonly Uint8Array[], seal?: Seal): TreeHead {
+    this.assertOpen('log')
+    return this.#writer.draftAppend(blocks, seal)
+  }
+
+  /** The head that cutting to that length would make. @throws as truncate */
+  async draftTruncate(length: number, fork?: number): Promise<TreeHead> {
+    this.assertOpen('log')
+    return this.#writer.draftTruncate(length, fork)
   }
 
   /** Keeps bytes of this copy's own, or removes them. @throws ArgumentError; else as clear */
@@ -353,10 +367,17 @@ export class Core extends Resource {
     })
   }
 
-  /** Gives up the blocks in [start, end); the head stays. @throws as truncate */
-  async clear(start: number, end: number): Promise<void> {
+  /** Gives up the blocks in [start, end); the head stays. Resolves to the bytes that the disk got back. */
+  async clear(start: number, end: number): Promise<number> {
     this.assertOpen('log')
-    await this.#writer.clear(start, end)
+    const parts = { state: this.#state, committer: this.#committer }
+    return clearBlocks({ ...parts, reader: this.#reader, writer: this.#writer }, start, end)
+  }
+
+  /** What the log's files take up on the disk. @throws StorageError READ_FAILED */
+  storage(): Promise<StorageInfo> {
+    this.assertOpen('log')
+    return this.#opened.files.storage()
   }
 
   /**
@@ -405,12 +426,23 @@ export class Core extends Resource {
     )
   }
 
+  /** Closes, and removes the log's files for good. @throws StateError NOT_WRITABLE; StorageError WRITE_FAILED */
+  async purge(): Promise<void> {
+    this.assertOpen('log')
+    this.#writer.assertChangeable()
+    this.#isPurged = true
+    await this.close()
+  }
+
   protected override async onClose(): Promise<void> {
+    const { files } = this.#opened
     try {
       if (!this.readOnly) await this.#committer.close()
+    } catch (error) {
+      if (!this.#isPurged) throw error
     } finally {
       this.#state.close()
-      await this.#opened.files.close()
+      await (this.#isPurged ? files.purge() : files.close())
     }
   }
 

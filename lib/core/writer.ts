@@ -2,18 +2,19 @@
 // signed where it has to be, and committed in the same turn, so nothing can come between. What was waiting when
 // the tip fell back is made again or given up. Owner: Core. Design: architecture.md section 6.
 import type { KeyPair } from '../crypto/key-pair.ts'
-import { ArgumentError, StateError } from '../errors.ts'
+import { ArgumentError, ProofError, StateError } from '../errors.ts'
 import type { Node } from '../merkle/node.ts'
 import type { Proof } from '../merkle/proof.ts'
-import type { SignedHead, Tree } from '../merkle/tree.ts'
+import type { SignedHead, Tree, TreeHead } from '../merkle/tree.ts'
 import type { NodeSource } from '../storage/node-source.ts'
+import { copyOf } from '../util/bytes.ts'
 import { type AcceptContext, changeNow, changeOf, isEmpty } from './acceptance.ts'
 import type { BlockReader } from './block-reader.ts'
 import { type Change, emptyChange } from './change.ts'
 import type { Committer } from './committer.ts'
 import { MAX_BLOCK_BYTES, MAX_BLOCKS_PER_APPEND, MAX_COUNT } from './constants.ts'
 import type { Durability } from './durability.ts'
-import { signHead } from './head-signature.ts'
+import { signHead, verifyHead } from './head-signature.ts'
 import type { Standings } from './histories/standings.ts'
 import type { Manifest } from './manifest.ts'
 import { Offsets } from './offsets.ts'
@@ -33,6 +34,24 @@ export type Accepted = 'stored' | 'already-here' | 'outdated'
 
 /** Makes a block of a text, once its place in the log is certain. */
 export type Seal = (text: Uint8Array, at: { index: number; fork: number }) => Uint8Array
+
+/** Who signs a head: the log's own key pair unless something else is given. */
+export interface Signing {
+  /** Of a signer who can sign alone. */
+  readonly keyPair?: KeyPair
+  /** Made elsewhere, for exactly this head. */
+  readonly signature?: Uint8Array
+}
+
+export interface AppendHow extends Signing {
+  readonly seal?: Seal
+  /** The length that the log must have by then. */
+  readonly ifLength?: number
+}
+
+export interface TruncateHow extends Signing {
+  readonly fork?: number
+}
 
 export class Writer {
   readonly #parts: WriterParts
@@ -76,20 +95,21 @@ export class Writer {
   async append(
     texts: readonly Uint8Array[],
     level: Durability,
-    seal: Seal | null
+    how: AppendHow
   ): Promise<SignedHead> {
-    const keyPair = this.assertWritable()
+    this.assertWritable(how)
     assertBlocks(texts)
     if (!this.#isSettled) await this.settle()
     const base = this.#parts.committer.tip
-    const blocks = seal === null ? texts : sealAll(texts, base, seal)
+    assertLength(base, how.ifLength)
+    const blocks = sealAll(texts, base, how.seal)
     const batch = base.extend()
     batch.appendAll(blocks)
     const tree = batch.tree()
     const change: Change = {
       nodes: batch.nodes,
       manifest: null,
-      head: { tree, signature: this.#sign(tree, keyPair) },
+      head: { tree, signature: this.#sign(tree, how) },
       ancestor: base.length,
       presence: { start: base.length, length: blocks.length, present: true },
       blocks: { byteOffset: base.byteLength, parts: blocks },
@@ -100,10 +120,33 @@ export class Writer {
     return this.#commitHead(change, tree, level)
   }
 
-  async truncate(length: number, fork: number | null): Promise<SignedHead> {
-    const keyPair = this.assertWritable()
+  /** The head that an append of these would make now. */
+  draftAppend(texts: readonly Uint8Array[], seal?: Seal): TreeHead {
+    assertBlocks(texts)
+    const base = this.#parts.committer.tip
+    const batch = base.extend()
+    batch.appendAll(sealAll(texts, base, seal))
+    return batch.tree().head()
+  }
+
+  /** The head that cutting to that length would make. @throws ArgumentError, StateError BEHIND */
+  async draftTruncate(length: number, fork?: number): Promise<TreeHead> {
+    return (await this.#cutTo(length, fork)).head()
+  }
+
+  async truncate(length: number, how: TruncateHow): Promise<SignedHead> {
+    this.assertWritable(how)
     await this.settle()
     await this.#parts.committer.idle()
+    const base = this.#parts.committer.tip
+    const tree = await this.#cutTo(length, how.fork)
+    if (this.#parts.committer.tip !== base) return this.truncate(length, how)
+    const head = { tree, signature: this.#sign(tree, how) }
+    const change = { ...emptyChange(length), head, standing: this.#parts.standings.settled() }
+    return this.#commitHead(change, tree, this.#parts.standings.strongest)
+  }
+
+  async #cutTo(length: number, fork?: number): Promise<Tree> {
     const base = this.#parts.committer.tip
     const newFork = fork ?? base.fork + 1
     if (!isCount(length, base.length) || !isCount(newFork, MAX_COUNT) || newFork <= base.fork) {
@@ -113,14 +156,10 @@ export class Writer {
       )
     }
     const cut = await this.#parts.reader.treeAt(length)
-    if (this.#parts.committer.tip !== base) return this.truncate(length, fork)
     if (cut === null) {
       throw new StateError('BEHIND', `The roots at length ${length} are not stored`)
     }
-    const tree = cut.withFork(newFork)
-    const head = { tree, signature: this.#sign(tree, keyPair) }
-    const change = { ...emptyChange(length), head, standing: this.#parts.standings.settled() }
-    return this.#commitHead(change, tree, this.#parts.standings.strongest)
+    return cut.withFork(newFork)
   }
 
   async clear(start: number, end: number): Promise<void> {
@@ -215,11 +254,20 @@ export class Writer {
     await committer.commit({ ...emptyChange(committer.tip.length), presence }, level)
   }
 
-  #sign(tree: Tree, keyPair: KeyPair): Uint8Array {
+  /** @throws StateError; ProofError BAD_SIGNATURE */
+  #sign(tree: Tree, how: Signing): Uint8Array {
     const { fence, key } = this.#parts.opened
     const manifest = this.#parts.manifest()
     if (manifest === null) throw new StateError('NOT_WRITABLE', 'The manifest is not known')
     const head = tree.head()
+    if (how.signature !== undefined) {
+      if (!verifyHead(manifest, key, tree, how.signature)) {
+        throw new ProofError('BAD_SIGNATURE', `The signature is not for length ${tree.length}`)
+      }
+      fence.allow(head)
+      return copyOf(how.signature)
+    }
+    const keyPair = how.keyPair ?? this.ownKeyPair()
     fence.allow(head)
     return signHead(manifest, key, head, keyPair)
   }
@@ -238,8 +286,13 @@ export class Writer {
   }
 
   /** @throws StateError NOT_WRITABLE */
-  assertWritable(): KeyPair {
+  assertWritable(how: Signing = {}): void {
     this.assertChangeable()
+    if (how.signature === undefined && how.keyPair === undefined) this.ownKeyPair()
+  }
+
+  /** @throws StateError NOT_WRITABLE */
+  ownKeyPair(): KeyPair {
     const { keyPair } = this.#parts.opened
     if (keyPair === null) {
       throw new StateError('NOT_WRITABLE', 'There is no key pair for this log')
@@ -272,11 +325,17 @@ function assertBlocks(blocks: readonly Uint8Array[]): void {
   }
 }
 
+function assertLength({ length }: Tree, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === length) return
+  throw new StateError('OUTDATED', `The log has ${length} blocks by now, not ${wanted}`)
+}
+
 function sealAll(
   texts: readonly Uint8Array[],
   { length, fork }: Tree,
-  seal: Seal
+  seal: Seal | undefined
 ): readonly Uint8Array[] {
+  if (seal === undefined) return texts
   return texts.map((text, i) => seal(text, { index: length + i, fork }))
 }
 

@@ -6,17 +6,20 @@ import type { Manifest } from '../core/manifest.ts'
 import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
 import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
 import type { SalvageReport } from '../core/rescue/salvage.ts'
+import type { Seal } from '../core/writer.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
+import type { StorageInfo } from '../storage/log-files.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { checkInteger, checkOptions } from '../util/options.ts'
 import { Resource } from '../util/resource.ts'
+import { LogBatch } from './batch.ts'
 import { type BlockCipher, cipherOf, type Encryption } from './block-cipher.ts'
 import {
   BlockIterator,
@@ -24,43 +27,52 @@ import {
   type BlockStreamOptions,
   createBlockStream
 } from './block-stream.ts'
+import { type ByteStreamOptions, createByteStream } from './byte-stream.ts'
 import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type LogEvents, OpenedLog } from './opened-log.ts'
-import { checkDurability, checkLogOptions, type Location, type LogOptions } from './options.ts'
+import { checkLogOptions, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import { refetch, salvageLog } from './rescue.ts'
 import {
   type AppendOptions,
+  checkedAppend,
+  checkedTruncate,
   checkGetOptions,
+  type DraftOf,
   type GetOptions,
   infoOf,
   type LogInfo,
   type SessionOptions,
   type SessionParts,
   Snapshot,
+  type TruncateOptions,
   type WaitOptions,
   whileWanted
 } from './session.ts'
+import type { Draft } from './signing.ts'
+import { checkReplicationOptions, type SwitchOptions, setSwitch } from './traffic.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
+import { createWriteStream, type WriteStream } from './write-stream.ts'
 
-const APPEND_OPTIONS = ['durability', 'signal']
-const SESSION_OPTIONS = ['encoding', 'encryption']
+const SESSION_OPTIONS = ['encoding', 'encryption', 'active']
 
 export class Log<T = Uint8Array> extends Resource {
   readonly #opened: OpenedLog
   readonly #encoding: Encoding<T>
   readonly #snapshot: Snapshot | null
+  readonly #isActive: boolean
   #cipher: BlockCipher | null
 
-  private constructor(opened: OpenedLog, { encoding, cipher, snapshot }: SessionParts<T>) {
+  private constructor(opened: OpenedLog, { encoding, cipher, snapshot, active }: SessionParts<T>) {
     super()
     this.#opened = opened
     this.#encoding = encoding
     this.#cipher = cipher
     this.#snapshot = snapshot
-    opened.acquire(snapshot)
+    this.#isActive = active
+    opened.acquire(snapshot, active)
   }
 
   /**
@@ -94,10 +106,10 @@ export class Log<T = Uint8Array> extends Resource {
 
   /** For stores: a session of a log that is open. @throws ArgumentError */
   static over<T>(opened: OpenedLog, options: SessionOptions<T>): Log<T> {
-    const { encryption = null } = options
+    const { encryption = null, active = true } = options
     const encoding = encodingOf(options.encoding)
     const cipher = encryption === null ? null : cipherOf(encryption, opened)
-    return new Log<T>(opened, { encoding, cipher, snapshot: null })
+    return new Log<T>(opened, { encoding, cipher, snapshot: null, active })
   }
 
   /** 32 bytes: what readers need. */
@@ -173,19 +185,40 @@ export class Log<T = Uint8Array> extends Resource {
     options: AppendOptions = {}
   ): Promise<{ length: number; byteLength: number }> {
     this.assertOpen('log')
-    checkOptions(options, APPEND_OPTIONS, 'append')
-    checkDurability(options.durability)
-    throwIfAborted(options.signal)
+    const how = checkedAppend(options)
     this.#assertNoSnapshot()
-    const list = (Array.isArray(values) ? values : [values]) as readonly T[]
-    const blocks = list.map((value) => this.#encoding.encode(value))
-    const { durability } = options
-    const cipher = this.#cipher
-    const head = await this.#core.append(blocks, {
-      ...(durability === undefined ? {} : { durability }),
-      ...(cipher === null ? {} : { seal: (block, at) => cipher.encrypt(block, at) })
-    })
+    const head = await this.#core.append(this.#encoded(values), { ...how, ...this.#seal })
     return { length: head.length, byteLength: this.#payloadOf(head) }
+  }
+
+  /** Gathers values that are appended as one unit, if the log is still as it is now by then. */
+  batch(): LogBatch<T> {
+    this.assertOpen('log')
+    this.#assertNoSnapshot()
+    return new LogBatch(this)
+  }
+
+  /** A stream that appends what is written to it. @throws ArgumentError */
+  createWriteStream(options: AppendOptions = {}): WriteStream<T> {
+    this.assertOpen('log')
+    checkedAppend(options)
+    this.#assertNoSnapshot()
+    return createWriteStream(this, options)
+  }
+
+  /**
+   * The head that an append of these values, or cutting to a length, would make now: for logs that take more than one
+   * signer; see signDraft.
+   * @throws ArgumentError; StateError BEHIND
+   */
+  async draft(of: DraftOf<T>, options: WaitOptions = {}): Promise<Draft> {
+    checkOptions(of, ['append', 'truncate', 'fork'], 'draft')
+    this.assertOpen('log')
+    return await whileWanted('draft', options, async () =>
+      'append' in of
+        ? this.#core.draftAppend(this.#encoded(of.append), this.#seal.seal)
+        : this.#core.draftTruncate(of.truncate, of.fork)
+    )
   }
 
   /**
@@ -196,10 +229,8 @@ export class Log<T = Uint8Array> extends Resource {
   async get(index: number, options: GetOptions & { wait: false }): Promise<T | null>
   async get(index: number, options?: GetOptions): Promise<T>
   async get(index: number, options?: GetOptions): Promise<T | null> {
-    const stored = await this.#block(index, options)
-    if (stored === null) return null
-    const block = this.#cipher === null ? stored : this.#cipher.decrypt(stored, index)
-    return decodeBlock(this.#encoding, index, block)
+    const block = this.#plain(index, await this.#block(index, options))
+    return block === null ? null : decodeBlock(this.#encoding, index, block)
   }
 
   /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
@@ -311,11 +342,32 @@ export class Log<T = Uint8Array> extends Resource {
     this.#cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
   }
 
+  /**
+   * Whether peers get blocks from here, all of them or one; null for one: as all others. Off, they are told, and
+   * what they had asked for already is still answered. @throws ArgumentError INVALID_ARGUMENT
+   */
+  setUpload(on: boolean | null, options: SwitchOptions = {}): void {
+    this.assertOpen('log')
+    setSwitch(this.#opened, 'upload', on, options)
+  }
+
+  /** The same for what comes in: off, nothing more is asked for, and what was is cancelled. */
+  setDownload(on: boolean | null, options: SwitchOptions = {}): void {
+    this.assertOpen('log')
+    setSwitch(this.#opened, 'download', on, options)
+  }
+
+  /** Asks `authorize` about every connection again; who is refused now loses the log. */
+  async reauthorize(options: WaitOptions = {}): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('reauthorize', options, () => this.#opened.replicator.reauthorize())
+  }
+
   /** Another handle on the same log, perhaps with another encoding. The log closes with its last session. */
   session(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
   session(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
   session<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
-  session(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
+  session(options?: Omit<SessionOptions<T>, 'encoding'>): Log<T>
   session<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('session', options, this.#snapshot)
   }
@@ -324,7 +376,7 @@ export class Log<T = Uint8Array> extends Resource {
   snapshot(options: SessionOptions<Uint8Array> & { encoding: 'binary' }): Log<Uint8Array>
   snapshot(options: SessionOptions<string> & { encoding: 'utf-8' }): Log<string>
   snapshot<U>(options: SessionOptions<U> & { encoding: 'json' | Codec<U> }): Log<U>
-  snapshot(options?: Pick<SessionOptions<T>, 'encryption'>): Log<T>
+  snapshot(options?: Omit<SessionOptions<T>, 'encoding'>): Log<T>
   snapshot<U>(options: SessionOptions<U> = {}): Log<U> {
     return this.#derive('snapshot', options, this.#snapshot ?? new Snapshot(this.#core.tree))
   }
@@ -338,6 +390,27 @@ export class Log<T = Uint8Array> extends Resource {
     return createBlockStream(this, options)
   }
 
+  /**
+   * The log's bytes from one position on, in pieces, as if it were a file; blocks are fetched ahead.
+   * @throws ArgumentError; the stream fails with NOT_AVAILABLE if the log ends before
+   */
+  createByteStream(options: ByteStreamOptions = {}): BlockStream<Uint8Array> {
+    this.assertOpen('log')
+    const get = async (index: number, how?: GetOptions): Promise<Uint8Array> =>
+      this.#plain(index, await this.#block(index, how)) as Uint8Array
+    const { length, byteLength } = this
+    return createByteStream(
+      {
+        length,
+        byteLength,
+        get,
+        seek: (byteOffset, how) => this.seek(byteOffset, how),
+        download: (range) => this.download(range)
+      },
+      options
+    )
+  }
+
   /** All values, in order, up to the present length. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     this.assertOpen('log')
@@ -348,22 +421,31 @@ export class Log<T = Uint8Array> extends Resource {
    * Cuts the log to a length, under the next fork number, or a higher one that is given.
    * @throws StateError NOT_WRITABLE; ArgumentError INVALID_ARGUMENT
    */
-  async truncate(length: number, options: { fork?: number } & WaitOptions = {}): Promise<void> {
-    const { fork, ...rest } = options
+  async truncate(length: number, options: TruncateOptions = {}): Promise<void> {
+    const how = checkedTruncate(options)
+    const { signal } = options
     checkInteger(length, 0, 'truncate: length')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    const how = fork === undefined ? {} : { fork }
-    await whileWanted('truncate', rest, () => this.#core.truncate(length, how))
+    const waiting = signal === undefined ? {} : { signal }
+    await whileWanted('truncate', waiting, () => this.#core.truncate(length, how))
   }
 
-  /** Forgets the bytes of blocks [start, end); they can be fetched again. */
-  async clear(start: number, end: number = start + 1, options: WaitOptions = {}): Promise<void> {
+  /**
+   * Forgets the bytes of blocks [start, end); they can be fetched again. `freedBytes` is what the disk got back: only
+   * whole pages go, and 0 where the system cannot punch holes into files, or does not tell.
+   */
+  async clear(
+    start: number,
+    end: number = start + 1,
+    options: WaitOptions = {}
+  ): Promise<{ freedBytes: number }> {
     checkInteger(start, 0, 'clear: start')
     checkInteger(end, start, 'clear: end')
     this.assertOpen('log')
     this.#assertNoSnapshot()
-    await whileWanted('clear', options, () => this.#core.clear(start, end))
+    const freedBytes = await whileWanted('clear', options, () => this.#core.clear(start, end))
+    return { freedBytes }
   }
 
   /**
@@ -418,9 +500,27 @@ export class Log<T = Uint8Array> extends Resource {
     await whileWanted('flush', options, () => this.#core.flush())
   }
 
-  /** A description of the log as it is now. */
-  info(): LogInfo {
-    return infoOf(this, this.#core)
+  /** A description of the log as it is now; with `storage`, also what its files take up on the disk. */
+  info(): LogInfo
+  info(options: { storage: true } & WaitOptions): Promise<LogInfo & { storage: StorageInfo }>
+  info(options: { storage?: boolean } & WaitOptions = {}): unknown {
+    const { storage = false, ...rest } = options
+    const info = infoOf(this, this.#core)
+    if (!storage) return info
+    this.assertOpen('log')
+    const files = whileWanted('info', rest, () => this.#core.storage())
+    return files.then((found) => ({ ...info, storage: found }))
+  }
+
+  /**
+   * Removes the log from the disk for good, for all its sessions: they are closed. What a crash leaves of it is
+   * removed by whoever opens the place next.
+   * @throws StateError NOT_WRITABLE (opened read only); StorageError WRITE_FAILED
+   */
+  async purge(): Promise<void> {
+    this.assertOpen('log')
+    await this.#opened.purge()
+    await this.close()
   }
 
   /**
@@ -459,11 +559,15 @@ export class Log<T = Uint8Array> extends Resource {
   }
 
   protected override onClose(): Promise<void> {
-    return this.#opened.release(this.#snapshot)
+    return this.#opened.release(this.#snapshot, this.#isActive)
   }
 
   get #core(): Core {
     return this.#opened.core
+  }
+
+  #plain(index: number, stored: Uint8Array | null): Uint8Array | null {
+    return stored === null || this.#cipher === null ? stored : this.#cipher.decrypt(stored, index)
   }
 
   async #block(index: number, options: GetOptions = {}): Promise<Uint8Array | null> {
@@ -474,6 +578,16 @@ export class Log<T = Uint8Array> extends Resource {
     const now = this.#core.readNow(index)
     if (now !== null) return now
     return await waitForBlock(this.#opened, index, options)
+  }
+
+  #encoded(values: T | readonly T[]): Uint8Array[] {
+    const list = (Array.isArray(values) ? values : [values]) as readonly T[]
+    return list.map((value) => this.#encoding.encode(value))
+  }
+
+  get #seal(): { seal?: Seal } {
+    const cipher = this.#cipher
+    return cipher === null ? {} : { seal: (block, at) => cipher.encrypt(block, at) }
   }
 
   get #paddingBytes(): number {
@@ -491,6 +605,7 @@ export class Log<T = Uint8Array> extends Resource {
   #derive<U>(call: string, options: SessionOptions<U>, snapshot: Snapshot | null): Log<U> {
     this.assertOpen('log')
     checkOptions(options, SESSION_OPTIONS, call)
+    checkReplicationOptions(options, call)
     const { encryption } = options
     const encoding =
       options.encoding === undefined
@@ -500,6 +615,7 @@ export class Log<T = Uint8Array> extends Resource {
     if (encryption !== undefined) {
       cipher = encryption === null ? null : cipherOf(encryption, this.#opened)
     }
-    return new Log<U>(this.#opened, { encoding, cipher, snapshot })
+    const { active = true } = options
+    return new Log<U>(this.#opened, { encoding, cipher, snapshot, active })
   }
 }

@@ -16,6 +16,7 @@ import { Connections } from './connections.ts'
 import { keyOf, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import type { Snapshot } from './session.ts'
+import { authorizer, type ReplicationOptions, trafficOptions } from './traffic.ts'
 
 /** One block that crossed the wire. */
 export interface Transfer {
@@ -49,12 +50,14 @@ export type LogEvents = {
 }
 
 /** Those of LogOptions that are not the core's. */
-export type OpenedOptions = Pick<LogOptions<unknown>, 'settleMs' | 'mayReorg'>
+export type OpenedOptions = ReplicationOptions & Pick<LogOptions<unknown>, 'settleMs' | 'mayReorg'>
 
 /** A store, which has logs open for peers, too. */
 export interface LogOwner {
   /** The last session is closed: instead of closing the log. */
   unused(log: OpenedLog): Promise<void>
+  /** It closes, for whatever reason; may be awaited by whoever opens it next. */
+  closing(log: OpenedLog, done: Promise<void>): void
 }
 
 export class OpenedLog {
@@ -78,6 +81,7 @@ export class OpenedLog {
     this.env = env
     const { events } = this
     const info = (peer: Peer): PeerInfo => peerInfo(peer)
+    const authorize = authorizer(options, core.key)
     this.replicator = new Replicator(
       core,
       {
@@ -87,10 +91,13 @@ export class OpenedLog {
         onUpload: (peer, block) => this.#tell('upload', peer, block),
         onFault: (peer, error) => events.emit('fault', error, info(peer)),
         onHeads: () => this.#catchingUp.look(),
-        mayReorg: (plan) => this.#judgeReorg(plan)
+        mayReorg: (plan) => this.#judgeReorg(plan),
+        ...(authorize === undefined ? {} : { authorize })
       },
-      env
+      env,
+      trafficOptions(options)
     )
+    if (core.length === 0 && !core.writable) this.replicator.traffic.activity.begin()
     this.#mayReorg = options.mayReorg
     const { settleMs = SETTLE_MS } = options
     this.#catchingUp = new CatchingUp(core, this.replicator, env, settleMs)
@@ -146,14 +153,21 @@ export class OpenedLog {
   }
 
   /** One more session shares this log, perhaps as it was at some moment. */
-  acquire(snapshot: Snapshot | null): void {
+  acquire(snapshot: Snapshot | null, active = false): void {
     this.#sessions++
+    if (active) this.replicator.traffic.activity.hold()
     if (snapshot !== null) this.#count(snapshot, 1)
   }
 
+  /** Closes for all sessions, and removes the log's files. @throws StateError NOT_WRITABLE; StorageError */
+  purge(): Promise<void> {
+    return this.#beginClosing(() => this.core.purge())
+  }
+
   /** One session less; the last one closes all. */
-  release(snapshot: Snapshot | null): Promise<void> {
+  release(snapshot: Snapshot | null, active = false): Promise<void> {
     this.#sessions--
+    if (active) this.replicator.traffic.activity.release()
     if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
     return this.#owner === null ? this.close() : this.#owner.unused(this)
@@ -161,8 +175,7 @@ export class OpenedLog {
 
   /** For the last session, or the owner: closes all. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    return this.#beginClosing(() => this.core.close())
   }
 
   get isOpen(): boolean {
@@ -214,12 +227,20 @@ export class OpenedLog {
     this.events.emit('truncate', length, ancestor)
   }
 
-  async #close(): Promise<void> {
+  #beginClosing(closeCore: () => Promise<void>): Promise<void> {
+    if (this.#closing === null) {
+      this.#closing = this.#close(closeCore)
+      this.#owner?.closing(this, this.#closing)
+    }
+    return this.#closing
+  }
+
+  async #close(closeCore: () => Promise<void>): Promise<void> {
     this.#catchingUp.close()
     this.replicator.close()
     this.connections.close()
     this.#unsubscribe()
-    await this.core.close()
+    await closeCore()
     this.events.emit('close')
   }
 }

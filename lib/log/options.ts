@@ -11,11 +11,12 @@ import type { Codec } from '../util/codec.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import type { BlockCipher, Encryption } from './block-cipher.ts'
 import type { EncodingName } from './encoding.ts'
+import { checkReplicationOptions, REPLICATION_KEYS, type ReplicationOptions } from './traffic.ts'
 
 /** A directory, the maker of the files' storages, or memory. */
 export type Location = string | StorageFactory | null
 
-export interface LogOptions<T> {
+export interface LogOptions<T> extends ReplicationOptions {
   /** Another's log (or one's own, to be sure): 32 bytes, or their text. */
   key?: Uint8Array | string
   /** Who signs. By default a fresh pair for a new log; the stored pair for one that exists. */
@@ -63,7 +64,8 @@ const KEYS: readonly string[] = [
   'settleMs',
   'mayReorg',
   'signal',
-  'env'
+  'env',
+  ...REPLICATION_KEYS
 ]
 const DURABILITIES: readonly unknown[] = [undefined, 'power', 'process', 'memory']
 
@@ -71,6 +73,7 @@ const DURABILITIES: readonly unknown[] = [undefined, 'power', 'process', 'memory
 export function checkLogOptions<T>(options: LogOptions<T>): void {
   checkOptions(options, KEYS, 'Log.open')
   checkDurability(options.durability)
+  checkReplicationOptions(options, 'Log.open')
   if (options.settleMs !== undefined) checkInteger(options.settleMs, 0, 'Log.open: settleMs')
   if (options.keyPair !== undefined) {
     checkBytes(options.keyPair.publicKey, 'keyPair.publicKey', 32)

@@ -1,6 +1,7 @@
 // PeerInfo: what users may know of a peer, as it is at the moment of asking.
 import type { Peer } from '../replication/peer.ts'
 
+/** One object per peer for as long as it is connected. */
 export interface PeerInfo {
   /** Of the other end of the connection; null where the stream below does not tell. */
   readonly remotePublicKey: Uint8Array | null
@@ -13,12 +14,42 @@ export interface PeerInfo {
   readonly distrusted: boolean
 }
 
-export function peerInfo({ remote, remotePublicKey }: Peer): PeerInfo {
-  return {
-    remotePublicKey,
-    fork: remote.fork,
-    length: remote.length,
-    contiguousLength: Math.min(remote.contiguousLength, remote.length),
-    distrusted: remote.distrusted
+const infos: WeakMap<Peer, PeerInfo> = new WeakMap()
+
+export function peerInfo(peer: Peer): PeerInfo {
+  let info = infos.get(peer)
+  if (info === undefined) {
+    info = new LivePeerInfo(peer)
+    infos.set(peer, info)
+  }
+  return info
+}
+
+class LivePeerInfo implements PeerInfo {
+  readonly #peer: Peer
+
+  constructor(peer: Peer) {
+    this.#peer = peer
+  }
+
+  get remotePublicKey(): Uint8Array | null {
+    return this.#peer.remotePublicKey
+  }
+
+  get fork(): number {
+    return this.#peer.remote.fork
+  }
+
+  get length(): number {
+    return this.#peer.remote.length
+  }
+
+  get contiguousLength(): number {
+    const { contiguousLength, length } = this.#peer.remote
+    return Math.min(contiguousLength, length)
+  }
+
+  get distrusted(): boolean {
+    return this.#peer.remote.distrusted
   }
 }

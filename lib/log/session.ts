@@ -1,11 +1,13 @@
 // The words of a session: options of its calls, what it tells of itself, and what a snapshot remembers.
 import type { Durability } from '../core/durability.ts'
+import type { KeyPair } from '../crypto/key-pair.ts'
 import { UnavailableError } from '../errors.ts'
 import { abortable, throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
-import { checkInteger, checkOptions } from '../util/options.ts'
+import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import type { BlockCipher, Encryption } from './block-cipher.ts'
 import type { Encoding, EncodingName } from './encoding.ts'
+import { checkDurability } from './options.ts'
 
 export interface WaitOptions {
   signal?: AbortSignal
@@ -22,20 +24,75 @@ export interface GetOptions {
 export interface AppendOptions {
   /** For this append only. */
   durability?: Durability
+  /** Appends only if the log has this length by then; else OUTDATED, and nothing is stored. */
+  ifLength?: number
+  /** Signs this append instead of the log's own pair: of a signer who can sign alone. */
+  keyPair?: KeyPair
+  /** For logs of several signers: of exactly these values at this place; see assembleSignature. */
+  signature?: Uint8Array
   /** Looked at before anything is done: an append that has begun is carried out. */
   signal?: AbortSignal
+}
+
+export interface TruncateOptions {
+  /** The next one by default. */
+  fork?: number
+  keyPair?: KeyPair
+  signature?: Uint8Array
+  signal?: AbortSignal
+}
+
+/** What a head is drafted of. */
+export type DraftOf<T> =
+  | { readonly append: T | readonly T[] }
+  | { readonly truncate: number; readonly fork?: number }
+
+const APPEND_OPTIONS = ['durability', 'ifLength', 'keyPair', 'signature', 'signal']
+const TRUNCATE_OPTIONS = ['fork', 'keyPair', 'signature', 'signal']
+
+/** Without the signal, which is looked at here. @throws ArgumentError; AbortError */
+export function checkedAppend(options: AppendOptions): Omit<AppendOptions, 'signal'> {
+  checkOptions(options, APPEND_OPTIONS, 'append')
+  const { signal, ...how } = options
+  checkDurability(how.durability)
+  if (how.ifLength !== undefined) checkInteger(how.ifLength, 0, 'append: ifLength')
+  checkSigning(how, 'append')
+  throwIfAborted(signal)
+  return how
+}
+
+/** @throws ArgumentError */
+export function checkedTruncate(options: TruncateOptions): Omit<TruncateOptions, 'signal'> {
+  checkOptions(options, TRUNCATE_OPTIONS, 'truncate')
+  const { signal: _, ...how } = options
+  checkSigning(how, 'truncate')
+  return how
+}
+
+function checkSigning(
+  { keyPair, signature }: Pick<AppendOptions, 'keyPair' | 'signature'>,
+  call: string
+): void {
+  if (signature !== undefined) checkBytes(signature, `${call}: signature`)
+  if (keyPair === undefined) return
+  checkBytes(keyPair.publicKey, `${call}: keyPair.publicKey`, 32)
+  checkBytes(keyPair.secretKey, `${call}: keyPair.secretKey`, 64)
 }
 
 export interface SessionOptions<T> {
   encoding?: EncodingName | Codec<T>
   /** Instead of that of the session it comes from; null: blocks as they are stored. */
   encryption?: Encryption | BlockCipher | null
+  /** Whether it wants the log to be downloaded as long as it is open: as in LogOptions; true by default. */
+  active?: boolean
 }
 
 export interface SessionParts<T> {
   readonly encoding: Encoding<T>
   readonly cipher: BlockCipher | null
   readonly snapshot: Snapshot | null
+  /** Wants the log to be downloaded. */
+  readonly active: boolean
 }
 
 export interface LogInfo {

@@ -9,10 +9,10 @@ import { copyOf } from '../util/bytes.ts'
 import { type Codec, type CodecState, decode, decodeAt } from '../util/codec.ts'
 import type { Outbox } from './outbox.ts'
 
-export interface MessageHandler<T> {
+export interface MessageHandler<T, C = unknown> {
   readonly codec: Codec<T>
-  /** A throw ends the connection. What is decoded may be a view of a larger buffer. */
-  onMessage?(value: T): void
+  /** A throw ends the connection. What is decoded may be a view of a larger buffer. `context` is the channel's. */
+  onMessage?(value: T, context: C): void
 }
 
 export interface ChannelOptions<H = null> {
@@ -26,6 +26,8 @@ export interface ChannelOptions<H = null> {
   readonly handshake?: { readonly codec: Codec<H>; readonly value: H }
   /** The types of messages, numbered from 0, in the same order on both sides. */
   readonly messages: readonly MessageHandler<unknown>[]
+  /** Handed to each handler: so that many channels can share one list of handlers. */
+  readonly context?: unknown
   /** The remote has opened too. Null if the protocol has no handshake. */
   onOpen?(handshake: H): void
   /** Once. isRemote: the remote closed or rejected the channel, or the connection ended. */
@@ -37,12 +39,12 @@ export interface ChannelOptions<H = null> {
 }
 
 /** Keeps the type of a message's value. */
-export function message<T>(
+export function message<T, C = unknown>(
   codec: Codec<T>,
-  onMessage?: (value: T) => void
+  onMessage?: (value: T, context: C) => void
 ): MessageHandler<unknown> {
-  const handler: MessageHandler<T> = onMessage === undefined ? { codec } : { codec, onMessage }
-  return handler as MessageHandler<unknown>
+  const handler: MessageHandler<T, C> = onMessage === undefined ? { codec } : { codec, onMessage }
+  return handler as MessageHandler<unknown, unknown>
 }
 
 export interface ChannelOwner {
@@ -152,7 +154,7 @@ export class Channel {
     if (handler?.onMessage === undefined || this.#state === 'closed') return
     this.messagesIn++
     this.bytesIn += state.end - state.start
-    handler.onMessage(decodeAt(handler.codec, state))
+    handler.onMessage(decodeAt(handler.codec, state), this.#options.context)
   }
 
   /** For the mux. */

@@ -5,8 +5,9 @@ import type { Mux } from '../mux/mux.ts'
 import { assert } from '../util/assert.ts'
 import { background } from '../util/background.ts'
 import { copyOf } from '../util/bytes.ts'
+import { RateCounter } from '../util/rate-counter.ts'
 import { type CapabilityContext, capabilityOf, isCapability } from './capability.ts'
-import { PROTOCOL, PROTOCOL_ALIASES } from './constants.ts'
+import { MAX_REOPENINGS_PER_MINUTE, PROTOCOL, PROTOCOL_ALIASES } from './constants.ts'
 import {
   bitfieldCodec,
   cancelCodec,
@@ -22,9 +23,13 @@ import {
 } from './messages.ts'
 import { relation } from './model/relation.ts'
 import { Peer, type PeerContext } from './peer.ts'
+import type { Permits } from './switches.ts'
+import type { SyncFlags } from './upload/advertiser.ts'
 import { ConnectionLoad } from './upload/connection-load.ts'
 
 export interface AttachmentEvents {
+  /** What its user lets flow; nothing in either direction: the other end does not even learn that we have the log. */
+  authorize(peer: Uint8Array | null): Permits | Promise<Permits>
   onOpen(peer: Peer): void
   onClose(peer: Peer): void
   /** The remote closed or refused the channel; it may open it anew. */
@@ -39,7 +44,11 @@ export class Attachment {
   readonly #mux: Mux
   readonly #context: PeerContext
   readonly #events: AttachmentEvents
+  /** What the user lets flow; null until it is known. */
+  #permits: Permits | null = null
+  #asking: Promise<void> | null = null
   #channel: Channel | null = null
+  readonly #reopenings: RateCounter = new RateCounter()
   #started = false
   #closed = false
 
@@ -53,7 +62,7 @@ export class Attachment {
   open(): void {
     // Before anything can come: the remote's open may arrive along with the last bytes of the handshake.
     for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
-      this.#mux.pair({ protocol, id: this.#context.log.discoveryKey }, () => this.#openChannel())
+      this.#mux.pair({ protocol, id: this.#context.log.discoveryKey }, () => this.#meet())
     }
     if (this.#mux.stream.handshakeHash !== null) {
       this.#start()
@@ -69,7 +78,47 @@ export class Attachment {
 
   #start(): void {
     this.#started = true
-    this.#openChannel()
+    if (this.#context.isWanted()) this.#open()
+    else this.#events.onEnded()
+  }
+
+  /** The remote has opened its side before this one was here. */
+  meet(): void {
+    if (!this.#closed && this.#channel === null) this.#open()
+  }
+
+  /** The log is wanted again: opens its channel if it is not. */
+  wake(): void {
+    if (!this.#started || this.#closed || this.#channel !== null || this.#mux.isClosed) return
+    if (!this.#context.isWanted()) return
+    if (this.#permits === null || this.#flags(this.#permits).downloading) this.#open()
+  }
+
+  #open(): void {
+    const asked = this.#meet()
+    if (asked !== undefined) background(asked, () => {})
+  }
+
+  /** Asks again what may flow, and ends what may not any more. */
+  async review(): Promise<void> {
+    if (!this.#started || this.#closed) return
+    const permits = await this.#events.authorize(this.#remotePublicKey)
+    if (this.#closed) return
+    this.#permits = permits
+    const { peer } = this
+    if (!isAny(permits)) this.#end()
+    else if (peer !== null) peer.setFlags(this.#flags(permits))
+    else this.wake()
+  }
+
+  /** Something that flags follow from has changed. */
+  tellFlags(): void {
+    if (this.#permits !== null) this.peer?.setFlags(this.#flags(this.#permits))
+    this.closeIfIdle()
+  }
+
+  closeIfIdle(): void {
+    if (this.peer?.isIdle) this.#end()
   }
 
   close(): void {
@@ -77,14 +126,13 @@ export class Attachment {
     for (const protocol of [PROTOCOL, ...PROTOCOL_ALIASES]) {
       this.#mux.unpair({ protocol, id: this.#context.log.discoveryKey })
     }
-    this.#channel?.close()
-    this.#channelEnded()
+    this.#end()
   }
 
   /** Whether this connection may still tell of a longer log: not known yet, or known to have one. */
   mayBringMore(): boolean {
     if (!this.#started) return true
-    if (this.#channel === null) return false
+    if (this.#channel === null) return this.#asking !== null
     const remote = this.peer?.remote
     if (remote === undefined || !remote.synced) return true
     if (remote.distrusted) return false
@@ -100,6 +148,41 @@ export class Attachment {
     else this.#mux.resume(this)
   }
 
+  /** Opens our side, if that is allowed; the promise is there if that has to be asked. */
+  #meet(): undefined | Promise<void> {
+    if (this.#asking !== null) return this.#asking
+    const permits = this.#permits ?? this.#events.authorize(this.#remotePublicKey)
+    if (!(permits instanceof Promise)) {
+      this.#meetWith(permits)
+      return undefined
+    }
+    this.#asking = permits.then((known) => {
+      this.#asking = null
+      this.#meetWith(known)
+    })
+    return this.#asking
+  }
+
+  #meetWith(permits: Permits): void {
+    if (this.#closed) return
+    this.#permits = permits
+    if (isAny(permits) && this.#channel === null) this.#openChannel()
+    else if (!isAny(permits)) this.#events.onEnded()
+  }
+
+  get #remotePublicKey(): Uint8Array | null {
+    const { remotePublicKey } = this.#mux.stream
+    return remotePublicKey === null ? null : copyOf(remotePublicKey)
+  }
+
+  #flags(permits: Permits): SyncFlags {
+    return this.#context.flagsFor(permits, this.#remotePublicKey)
+  }
+
+  #end(): void {
+    this.#channel?.close()
+  }
+
   #openChannel(): void {
     const { log } = this.#context
     const capability = capabilityOf(this.#capability(), this.#mux.stream.isInitiator)
@@ -108,9 +191,12 @@ export class Attachment {
       aliases: PROTOCOL_ALIASES,
       id: log.discoveryKey,
       handshake: { codec: handshakeCodec, value: { seeks: true, capability } },
-      messages: this.#messages(),
+      messages: MESSAGES,
+      context: this,
       onOpen: (remote) => this.#opened(remote),
-      onClose: () => this.#channelEnded(),
+      onClose: (isRemote) => {
+        if (this.#channelEnded() && isRemote) this.#reopen()
+      },
       onDrain: () => this.peer?.onDrain()
     })
     if (channel !== null) this.#channel = channel
@@ -123,7 +209,7 @@ export class Attachment {
     if (this.#mux.isClosed || this.#mux.opened(key)) return
     background(
       this.#mux.whenFree(key).then(() => {
-        if (!this.#closed && this.#channel === null) this.#openChannel()
+        if (!this.#closed && this.#channel === null) this.#open()
       }),
       () => {}
     )
@@ -132,24 +218,35 @@ export class Attachment {
   #opened(remote: Handshake): void {
     const channel = this.#channel
     if (channel === null) return
-    const { isInitiator, remotePublicKey } = this.#mux.stream
+    const { isInitiator } = this.#mux.stream
     if (!isCapability(remote.capability, this.#capability(), !isInitiator)) {
       channel.close()
       return
     }
-    const key = remotePublicKey === null ? null : copyOf(remotePublicKey)
-    this.peer = new Peer(channel, key, ConnectionLoad.of(this.#mux), this.#context)
+    const flags = this.#flags(this.#permits ?? NOTHING)
+    const load = ConnectionLoad.of(this.#mux)
+    this.peer = new Peer(channel, this.#remotePublicKey, flags, load, this.#context)
     this.#events.onOpen(this.peer)
   }
 
-  #channelEnded(): void {
+  /** The remote closed the channel while nobody here wanted the log, and now somebody does. */
+  #reopen(): void {
+    if (this.#closed || this.#permits === null || !this.#flags(this.#permits).downloading) return
+    const count = this.#reopenings.count(this.#context.env.now())
+    if (count <= MAX_REOPENINGS_PER_MINUTE) this.wake()
+  }
+
+  /** Whether the other side had nothing to download any more. */
+  #channelEnded(): boolean {
     const { peer } = this
+    const wasIdle = peer?.remote.synced === true && !peer.remote.downloading
     this.peer = null
     this.#channel = null
     this.pauseReading(false)
     if (peer !== null) this.#events.onClose(peer)
     this.#events.onEnded()
     if (this.#mux.isClosed) this.#events.onDetached()
+    return wasIdle
   }
 
   #capability(): CapabilityContext {
@@ -157,20 +254,24 @@ export class Attachment {
     assert(handshakeHash !== null, 'a channel is opened after the handshake')
     return { handshakeHash, key: this.#context.log.key }
   }
-
-  /** In the order of the wire's types. Nothing is handled before the capability was checked. */
-  #messages(): readonly MessageHandler<unknown>[] {
-    return [
-      message(syncCodec, (value) => this.peer?.onSync(value)),
-      message(requestCodec, (value) => this.peer?.onRequest(value)),
-      message(cancelCodec, (value) => this.peer?.onCancel(value)),
-      message(dataCodec, (value) => this.peer?.onData(value)),
-      message(noDataCodec, (value) => this.peer?.onNoData(value)),
-      message(wantCodec, (value) => this.peer?.onWant(value)),
-      message(wantCodec, (value) => this.peer?.onUnwant(value)),
-      message(bitfieldCodec, (value) => this.peer?.onBitfield(value)),
-      message(rangeCodec, (value) => this.peer?.onRange(value)),
-      message(extensionCodec, (value) => this.peer?.onExtension(value))
-    ]
-  }
 }
+
+const NOTHING: Permits = { upload: false, download: false }
+
+function isAny({ upload, download }: Permits): boolean {
+  return upload || download
+}
+
+/** What all channels of logs share, in the order of the wire's types. Nothing is handled before the capability was checked. */
+const MESSAGES: readonly MessageHandler<unknown>[] = [
+  message(syncCodec, (value, { peer }: Attachment) => peer?.onSync(value)),
+  message(requestCodec, (value, { peer }: Attachment) => peer?.onRequest(value)),
+  message(cancelCodec, (value, { peer }: Attachment) => peer?.onCancel(value)),
+  message(dataCodec, (value, { peer }: Attachment) => peer?.onData(value)),
+  message(noDataCodec, (value, { peer }: Attachment) => peer?.onNoData(value)),
+  message(wantCodec, (value, { peer }: Attachment) => peer?.onWant(value)),
+  message(wantCodec, (value, { peer }: Attachment) => peer?.onUnwant(value)),
+  message(bitfieldCodec, (value, { peer }: Attachment) => peer?.onBitfield(value)),
+  message(rangeCodec, (value, { peer }: Attachment) => peer?.onRange(value)),
+  message(extensionCodec, (value, { peer }: Attachment) => peer?.onExtension(value))
+]

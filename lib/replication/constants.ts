@@ -31,6 +31,16 @@ export const UPGRADE_TIMEOUT_MS: number = 3_000
 export const DUPLICATE_AFTER_MS: number = 500
 /** How often expiry is looked at while anything is in flight. */
 export const TICK_MS: number = 250
+/** How long a log that nobody wants any more goes on downloading: a random time between, so that not all end at once. */
+export const MIN_LINGER_MS: number = 20_000
+export const MAX_LINGER_MS: number = 40_000
+/** Channels that one connection's other end closed as idle and that we opened again: so many in a minute. */
+export const MAX_REOPENINGS_PER_MINUTE: number = 16
+/**
+ * Questions that are still answered after a peer was told that we do not upload: it sent them before it knew. More
+ * than stock peers have under way, so that none of theirs is left without an answer.
+ */
+export const MAX_BELATED_QUESTIONS: number = 64
 /** After a failed write, how long until the next block is asked. */
 export const STORAGE_RETRY_MS: number = 1_000
 /** Blocks per subscribed region: a power of two, so that stock peers remember it. */

@@ -23,7 +23,7 @@ export class Extensions {
   readonly #peers: () => Iterable<PeerSender>
   #receivers: Map<string, Receive> = new Map()
   /** The name that an empty one stands for, per peer. */
-  #lastName: WeakMap<PeerSender, string> = new WeakMap()
+  #lastName: WeakMap<PeerSender, string> | null = null
 
   constructor(peers: () => Iterable<PeerSender>) {
     this.#peers = peers
@@ -60,8 +60,9 @@ export class Extensions {
 
   /** Unknown names are ignored. */
   receive({ name, message }: Extension, from: PeerSender): void {
-    const meant = name === '' ? this.#lastName.get(from) : name
+    const meant = name === '' ? this.#lastName?.get(from) : name
     if (meant === undefined) return
+    this.#lastName ??= new WeakMap()
     this.#lastName.set(from, meant)
     this.#receivers.get(meant)?.(message, from)
   }

@@ -24,7 +24,8 @@ import type { RemoteLog } from './model/remote-log.ts'
 import type { Asked, NeedId, PeerId } from './model/types.ts'
 import type { PeerSender } from './peer-sender.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
-import { Advertiser } from './upload/advertiser.ts'
+import type { Permits } from './switches.ts'
+import { Advertiser, type SyncFlags } from './upload/advertiser.ts'
 import type { ConnectionLoad } from './upload/connection-load.ts'
 import { Uploader } from './upload/uploader.ts'
 
@@ -33,12 +34,18 @@ export interface PeerContext {
   readonly exchange: Exchange
   readonly extensions: Extensions
   readonly env: Env
+  /** Somebody here wants the log to be downloaded. */
+  isWanted(): boolean
+  /** What to tell the peer with that public key if its user lets so much flow. */
+  flagsFor(permits: Permits, peer: Uint8Array | null): SyncFlags
   /** The peer may be asked something new. */
   onDirty(peer: Peer): void
   onSettled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void
   onUpload(peer: Peer, block: ProvenBlock): void
   onFault(peer: Peer, error: unknown): void
   onFull(peer: Peer, full: boolean): void
+  /** Neither side wants anything of the other. */
+  onIdle(peer: Peer): void
   /** The peer told of its head. */
   onHeads(): void
   /** The answer to a question about a higher fork. */
@@ -51,24 +58,30 @@ export class Peer implements PeerSender {
   /** Public key of the other end of the connection. */
   readonly remotePublicKey: Uint8Array | null
   readonly advertiser: Advertiser
-  readonly uploader: Uploader
+  /** What we tell it of ourselves. */
+  readonly flags: { uploading: boolean; downloading: boolean; allowPush: boolean }
   readonly comparison: Comparison
-  readonly #downloader: Downloader
+  // Made when first needed: most peers of most logs neither ask nor answer.
+  #uploader: Uploader | null = null
+  #downloader: Downloader | null = null
   readonly #channel: Channel
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
   /** What of this peer's waits in too large a number. */
-  readonly #full: Set<'questions' | 'wants'> = new Set()
+  readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
   constructor(
     channel: Channel,
     remotePublicKey: Uint8Array | null,
+    flags: SyncFlags,
     load: ConnectionLoad,
     context: PeerContext
   ) {
     const { log, exchange, env } = context
     const { id, remote } = exchange.addPeer(env.now())
     this.id = id
+    this.flags = { ...flags }
+    exchange.setOn(id, this.flags.downloading)
     this.remote = remote
     this.remotePublicKey = remotePublicKey
     this.#channel = channel
@@ -78,17 +91,9 @@ export class Peer implements PeerSender {
       log,
       remote,
       send: this,
+      flags: this.flags,
       onFull: (full) => this.#tellFull('wants', full),
       onRelation: () => context.onDirty(this)
-    })
-    this.uploader = new Uploader({
-      log,
-      send: this,
-      env,
-      load,
-      onFull: (full) => this.#tellFull('questions', full),
-      onUpgrade: () => this.comparison.agreed(log.length),
-      onUpload: (block) => context.onUpload(this, block)
     })
     this.comparison = new Comparison({
       log,
@@ -96,17 +101,6 @@ export class Peer implements PeerSender {
       send: this,
       env,
       onFault: (error) => this.#onAccusation(error)
-    })
-    this.#downloader = new Downloader({
-      peer: id,
-      remote,
-      log,
-      exchange,
-      env,
-      onFork: (asked, data) => context.onFork(asked, data),
-      onUpgraded: (length) => this.comparison.agreed(length),
-      onSettled: (asked, data, met) => context.onSettled(this, asked, data, met),
-      onFault: (error) => context.onFault(this, error)
     })
   }
 
@@ -117,7 +111,7 @@ export class Peer implements PeerSender {
   /** Ends everything of this peer but the connection. */
   close(): void {
     this.advertiser.close()
-    this.uploader.close()
+    this.#uploader?.close()
     this.comparison.close()
     this.#context.exchange.removePeer(this.id)
   }
@@ -125,6 +119,26 @@ export class Peer implements PeerSender {
   /** Closes the channel of this log; the connection may carry other logs. */
   disconnect(): void {
     this.#channel.close()
+  }
+
+  /** What may flow, from now on; the peer is told. */
+  setFlags(flags: SyncFlags): void {
+    const { uploading, downloading, allowPush } = this.flags
+    const isSame =
+      uploading === flags.uploading &&
+      downloading === flags.downloading &&
+      allowPush === flags.allowPush
+    if (isSame) return
+    Object.assign(this.flags, flags)
+    for (const { id } of this.#context.exchange.setOn(this.id, flags.downloading)) this.cancel(id)
+    this.advertiser.flagsChanged()
+    if (uploading !== flags.uploading) this.#setUploading(uploading)
+    this.#context.onDirty(this)
+  }
+
+  /** Nothing is to be had from the other, on either side. */
+  get isIdle(): boolean {
+    return this.remote.synced && !this.remote.downloading && !this.flags.downloading
   }
 
   // Out
@@ -176,32 +190,34 @@ export class Peer implements PeerSender {
   // In
 
   onSync(message: Sync): void {
-    const { log, onDirty, onHeads } = this.#context
+    const { log, onDirty, onHeads, onIdle } = this.#context
     this.remote.sync(message, log.fork)
     this.advertiser.refresh()
     this.comparison.look()
     onHeads()
     onDirty(this)
+    if (this.isIdle) onIdle(this)
   }
 
   onRequest(message: Request): void {
-    this.uploader.enqueue(message)
+    this.#uploader ??= this.#createUploader()
+    this.#uploader.enqueue(message)
   }
 
   onCancel(id: number): void {
-    this.uploader.cancel(id)
+    this.#uploader?.cancel(id)
   }
 
   onData(message: Data): void {
     const { id, proof } = message
     if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
-    else this.#downloader.receive(message)
+    else this.#answers().receive(message)
     // Its window has room again, though the block is not stored yet.
     this.#context.onDirty(this)
   }
 
   onNoData(message: NoData): void {
-    this.#downloader.refused(message)
+    this.#answers().refused(message)
   }
 
   onWant(message: Want): void {
@@ -230,7 +246,7 @@ export class Peer implements PeerSender {
 
   /** Questions were given up: answers that waited for theirs go on. */
   onExpired(): void {
-    this.#downloader.unpark()
+    this.#downloader?.unpark()
   }
 
   /** It sent a false proof: it is asked nothing more on this log, and what it was asked before is not judged. */
@@ -258,11 +274,48 @@ export class Peer implements PeerSender {
 
   onDrain(): void {
     this.advertiser.drained()
-    this.uploader.work()
+    this.#uploader?.work()
   }
+
+  #setUploading(before: boolean): void {
+    // Without an uploader, none of its questions has come yet: those that do are belated all the same.
+    if (before) this.#uploader ??= this.#createUploader(true)
+    this.#uploader?.setOn(this.flags.uploading)
+  }
+
   #tellFull(what: 'questions' | 'wants', full: boolean): void {
-    if (full) this.#full.add(what)
-    else this.#full.delete(what)
-    this.#context.onFull(this, this.#full.size > 0)
+    this.#full[what] = full
+    this.#context.onFull(this, this.#full.questions || this.#full.wants)
+  }
+
+  #createUploader(isOn: boolean = this.flags.uploading): Uploader {
+    const { log, env, onUpload } = this.#context
+    const uploader = new Uploader({
+      log,
+      send: this,
+      env,
+      load: this.#load,
+      onFull: (full) => this.#tellFull('questions', full),
+      onUpgrade: () => this.comparison.agreed(log.length),
+      onUpload: (block) => onUpload(this, block)
+    })
+    if (!isOn) uploader.hold()
+    return uploader
+  }
+
+  #answers(): Downloader {
+    const { log, env, exchange, onFork, onSettled, onFault } = this.#context
+    this.#downloader ??= new Downloader({
+      peer: this.id,
+      remote: this.remote,
+      log,
+      exchange,
+      env,
+      onFork,
+      onUpgraded: (length) => this.comparison.agreed(length),
+      onSettled: (asked, data, met) => onSettled(this, asked, data, met),
+      onFault: (error) => onFault(this, error)
+    })
+    return this.#downloader
   }
 }

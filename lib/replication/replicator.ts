@@ -6,7 +6,7 @@ import type { ProvenBlock } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
-import { Attachment } from './attachment.ts'
+import { Attachments } from './attachments.ts'
 import { STORAGE_RETRY_MS } from './constants.ts'
 import { Reorg, type ReorgPlan } from './download/reorg.ts'
 import { Extensions } from './extensions.ts'
@@ -16,6 +16,7 @@ import type { Asked, Need, NeedId } from './model/types.ts'
 import type { Peer, PeerContext } from './peer.ts'
 import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
+import { type Authorize, permitsOf, Traffic, type TrafficOptions } from './traffic.ts'
 import { Waits } from './waits.ts'
 
 export interface ReplicatorEvents {
@@ -27,18 +28,21 @@ export interface ReplicatorEvents {
   onFault?(peer: Peer, error: unknown): void
   /** A peer told of its head, or came or went: perhaps we know of more now, or of less. */
   onHeads?(): void
+  /** Whether blocks may flow to, or from, a peer; by default always. */
+  readonly authorize?: Authorize
   /** Whether the log may be cut so deeply to follow a higher fork; by default always. */
   mayReorg?(plan: ReorgPlan): boolean | Promise<boolean>
 }
 
 export class Replicator {
   readonly extensions: Extensions
+  readonly traffic: Traffic
   readonly #log: ReplicatedLog
   readonly #env: Env
   readonly #events: ReplicatorEvents
   readonly #exchange: Exchange
   readonly #context: PeerContext
-  readonly #attachments: Map<Mux, Attachment> = new Map()
+  readonly #attachments: Attachments
   readonly #peers: Map<number, Peer> = new Map()
   readonly #waits: Waits = new Waits()
   readonly #reorg: Reorg
@@ -47,11 +51,26 @@ export class Replicator {
   #toldLength: number
   #closed = false
 
-  constructor(log: ReplicatedLog, events: ReplicatorEvents = {}, env: Env = systemEnv) {
+  constructor(
+    log: ReplicatedLog,
+    events: ReplicatorEvents = {},
+    env: Env = systemEnv,
+    options: TrafficOptions = {}
+  ) {
     this.#log = log
     this.#env = env
     this.#events = events
     this.#exchange = new Exchange(log, () => env.random())
+    this.#attachments = new Attachments({
+      authorize: (peer) => permitsOf(events.authorize, peer),
+      onOpen: (peer) => this.#addPeer(peer),
+      onClose: (peer) => this.#removePeer(peer),
+      onEnded: () => this.#checkUpdates()
+    })
+    this.traffic = new Traffic(env, options, {
+      isBusy: () => !this.#waits.isEmpty || this.#exchange.inflight.totalAsked() > 0,
+      onChange: () => this.#attachments.trafficChanged()
+    })
     this.extensions = new Extensions(() => this.#peers.values())
     this.#toldLength = log.length
     this.#unsubscribe = log.onChange((change) => this.#published(change))
@@ -60,7 +79,10 @@ export class Replicator {
       env,
       exchange: this.#exchange,
       peers: this.#peers,
-      onPumped: () => this.#checkUpdates()
+      onPumped: () => {
+        this.#checkUpdates()
+        this.traffic.activity.look()
+      }
     })
     this.#reorg = new Reorg({
       log,
@@ -73,14 +95,18 @@ export class Replicator {
       env,
       exchange: this.#exchange,
       extensions: this.extensions,
+      isWanted: () => this.traffic.activity.isOn,
+      flagsFor: (permits, peer) => this.traffic.flagsFor(permits, peer),
+      onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),
       onHeads: () => this.#events.onHeads?.(),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
-      onFull: (peer, full) => this.#attachmentOf(peer)?.pauseReading(full)
+      onFull: (peer, full) => this.#attachments.of(peer)?.pauseReading(full)
     }
+    if (options.active ?? true) this.traffic.activity.hold()
   }
 
   get peers(): Iterable<Peer> {
@@ -89,28 +115,21 @@ export class Replicator {
 
   /** Whether there is a connection over which something may come. */
   get isConnected(): boolean {
-    return this.#attachments.size > 0
+    return this.#attachments.isConnected
   }
 
-  /** Replicates over this connection, now and whenever the other side opens the log on it. Idempotent. */
-  attach(mux: Mux): void {
-    if (this.#closed || this.#attachments.has(mux)) return
-    const attachment = new Attachment(mux, this.#context, {
-      onOpen: (peer) => this.#addPeer(peer),
-      onClose: (peer) => this.#removePeer(peer),
-      onEnded: () => this.#checkUpdates(),
-      onDetached: () => {
-        this.#attachments.delete(mux)
-        this.#checkUpdates()
-      }
-    })
-    this.#attachments.set(mux, attachment)
-    attachment.open()
+  /**
+   * Replicates over this connection, now and whenever the other side opens the log on it. Idempotent.
+   * @param isAsked the other side has opened it before, and waits
+   */
+  attach(mux: Mux, isAsked = false): void {
+    if (this.#closed) return
+    this.#attachments.add(mux, this.#context)
+    if (isAsked) this.#attachments.meet(mux)
   }
 
   detach(mux: Mux): void {
-    this.#attachments.get(mux)?.close()
-    this.#attachments.delete(mux)
+    this.#attachments.remove(mux)
   }
 
   /**
@@ -124,8 +143,12 @@ export class Replicator {
     // It may have come since the caller looked.
     if (need.kind === 'block' && this.#log.has(need.index)) return Promise.resolve()
     const id = this.#exchange.addNeed(need)
-    const wait = this.#waits.forNeed(id, signal, () => this.#cancel(this.#exchange.dropNeed(id)))
+    const wait = this.#waits.forNeed(id, signal, () => {
+      this.#cancel(this.#exchange.dropNeed(id))
+      this.#pump.soon()
+    })
     if (need.kind === 'range') this.#meetAtOnce(id)
+    this.traffic.activity.look()
     this.#pump.markAllDirty()
     return wait
   }
@@ -137,21 +160,27 @@ export class Replicator {
   update(signal?: AbortSignal): Promise<boolean> {
     throwIfAborted(signal)
     if (this.#closed) return Promise.reject(closedError())
-    const wait = this.#waits.forUpdate(signal)
+    const wait = this.#waits.forUpdate(signal, () => this.#pump.soon())
+    this.traffic.activity.look()
     this.#pump.markAllDirty()
     this.#checkUpdates()
     return wait
   }
 
+  /** Asks the application for each connection again what may flow, and ends what may not any more. */
+  reauthorize(): Promise<void> {
+    return this.#attachments.review()
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.traffic.activity.close()
     this.#unsubscribe()
     this.#pump.close()
     // First of all: a closing connection would settle some of them as if nobody had more to say.
     this.#waits.rejectAll(closedError())
-    for (const attachment of [...this.#attachments.values()]) attachment.close()
-    this.#attachments.clear()
+    this.#attachments.close()
   }
 
   /** For tests: derived numbers agree with what they are derived from. */
@@ -173,13 +202,6 @@ export class Replicator {
     this.#events.onPeerRemove?.(peer)
     this.#events.onHeads?.()
     this.#pump.markAllDirty()
-  }
-
-  #attachmentOf(peer: Peer): Attachment | undefined {
-    for (const attachment of this.#attachments.values()) {
-      if (attachment.peer === peer) return attachment
-    }
-    return undefined
   }
 
   #meetAtOnce(id: NeedId): void {
@@ -244,7 +266,7 @@ export class Replicator {
   /** Nobody can be expected to know of more: those who wait for an update are told so. */
   #checkUpdates(): void {
     if (!this.#waits.hasUpdates || this.#exchange.inflight.upgrade !== null) return
-    for (const attachment of this.#attachments.values()) if (attachment.mayBringMore()) return
+    if (this.#attachments.mayBringMore()) return
     this.#waits.settleUpdates(false)
   }
 

@@ -18,10 +18,18 @@ export class Waits {
   }
 
   /** Resolves with the next answer of settleUpdates. @throws as forNeed */
-  forUpdate(signal: AbortSignal | undefined): Promise<boolean> {
+  forUpdate(signal: AbortSignal | undefined, onAbort: () => void): Promise<boolean> {
     const wait = deferred<boolean>()
     this.#updates.add(wait)
-    return abortable(wait.promise, signal, () => this.#updates.delete(wait))
+    return abortable(wait.promise, signal, () => {
+      this.#updates.delete(wait)
+      onAbort()
+    })
+  }
+
+  /** Whether anybody waits for anything. */
+  get isEmpty(): boolean {
+    return this.#needs.size === 0 && this.#updates.size === 0
   }
 
   get hasUpdates(): boolean {

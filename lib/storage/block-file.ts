@@ -100,6 +100,26 @@ export class BlockFile {
     this.#pages.drop(byteLength, before - byteLength)
   }
 
+  /**
+   * Gives the room of bytes back that no block needs any more. Nothing may be written meanwhile.
+   * @throws StorageError WRITE_FAILED
+   */
+  async free(byteOffset: number, byteLength: number): Promise<void> {
+    const end = byteOffset + byteLength
+    this.#dirty = this.#dirty.flatMap((piece) =>
+      piece.byteOffset < end ? withoutRange(piece, byteOffset, end) : [piece]
+    )
+    const inFile = Math.min(end, this.#file.byteLength) - byteOffset
+    if (inFile <= 0) return
+    await this.#file.free(byteOffset, inFile)
+    this.#pages.drop(byteOffset, inFile)
+  }
+
+  /** @throws StorageError READ_FAILED */
+  allocatedBytes(): Promise<number> {
+    return this.#file.allocatedBytes()
+  }
+
   get hasChanges(): boolean {
     return this.#dirty.length > 0
   }

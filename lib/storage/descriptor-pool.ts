@@ -20,8 +20,10 @@ import {
   writev
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import RandomAccessFile from 'random-access-file'
 import { pathsUp, syncDirectories } from './directory-sync.ts'
-import { dropBytes, pastTheEnd, type RandomAccess } from './file.ts'
+import { dropBytes, pastTheEnd } from './disk-storage.ts'
+import type { RandomAccess } from './file.ts'
 
 type Done = (error: Error | null) => void
 
@@ -110,15 +112,15 @@ export class PooledFile implements RandomAccess {
     callback(failure)
   }
 
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void {
-    let size = 0
+  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void {
+    let found = { size: 0, blocks: 0 }
     let failure: Error | null = null
     try {
-      size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
+      found = statSync(this.#path, { throwIfNoEntry: false }) ?? found
     } catch (error) {
       failure = error as Error
     }
-    callback(failure, { size })
+    callback(failure, found)
   }
 
   /** What tells the file from a copy of it. */
@@ -205,6 +207,16 @@ export class PooledFile implements RandomAccess {
     const fd = this.#descriptor(true)
     this.#writes++
     ftruncateSync(fd, byteLength)
+  }
+
+  /** A hole, where the system and random-access-file's optional native part know how. */
+  del(offset: number, byteLength: number, callback: Done): void {
+    const file = new RandomAccessFile(this.#path, { writable: true })
+    file.open((failed) => {
+      if (failed) return callback(failed)
+      this.#writes++
+      file.del(offset, byteLength, (error) => file.close(() => callback(error)))
+    })
   }
 
   sync(callback: Done): void {

@@ -1,18 +1,18 @@
 // File: promises over one random-access-storage object, with its length known. Errors are StorageErrors that
-// name file and byte offset. Also the one user of random-access-file, to which it adds on the descriptor what
-// that lacks: sync, vectored write, and small reads and writes without a hop to the thread pool.
+// name file and byte offset. The storages are made elsewhere: disk-storage.ts, descriptor-pool.ts, memory-storage.ts.
 // Design: reliability.md section 4, costs in spec libraries.md. The owner of a File is LogFiles.
-import { fdatasync, read, readSync, writeSync, writev } from 'node:fs'
-import RandomAccessFile from 'random-access-file'
 import { StorageError } from '../errors.ts'
 
 type Done = (error: Error | null) => void
+
+/** Fixed by POSIX: the unit of stat's `blocks`. */
+const STAT_BLOCK_BYTES = 512
 
 /** How a read past the end of a file is told from one that the disk refuses. */
 export const ENDS_BEFORE = 'The file ends before'
 
 /**
- * What a back-end offers: the shape of random-access-storage 3, and four extras, each optional.
+ * What a back-end offers: the shape of random-access-storage 3, and some extras, each optional.
  * Reads past the end fail.
  */
 export interface RandomAccess {
@@ -25,10 +25,15 @@ export interface RandomAccess {
   ): void
   write(offset: number, bytes: Uint8Array, callback: Done): void
   truncate(byteLength: number, callback: Done): void
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void
+  /** `blocks`: taken up on the disk, in units of 512 bytes, where that can be told. */
+  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void
+  /** The bytes read as zeros from now on, and their room goes back to the disk as far as it can. */
+  del?(offset: number, byteLength: number, callback: Done): void
   /** Completed writes outlast a power cut. Without it a back-end cannot offer level `power`. */
   sync?(callback: Done): void
   writev?(offset: number, parts: readonly Uint8Array[], callback: Done): void
+  /** The file is gone, with what it held. Called after close. */
+  unlink?(callback: Done): void
   /** Fills the target at once, or throws. */
   readNow?(offset: number, target: Uint8Array): void
   /** Writes at once, or throws. False: it takes waiting this time. */
@@ -162,6 +167,30 @@ export class File {
     this.#grow(full.reduce((end, part) => end + part.byteLength, offset))
   }
 
+  /**
+   * Gives the room of these bytes back, which are zeros from now on, or as before where the back-end cannot.
+   * @throws StorageError WRITE_FAILED
+   */
+  async free(offset: number, byteLength: number): Promise<void> {
+    const storage = this.#storage
+    if (storage.del === undefined || byteLength === 0) return
+    await this.#attempt('WRITE_FAILED', 'free', offset, (done) =>
+      storage.del?.(offset, byteLength, done)
+    )
+  }
+
+  /** What the file takes up on the disk; its length where that cannot be told. @throws StorageError READ_FAILED */
+  async allocatedBytes(): Promise<number> {
+    let allocated = 0
+    await this.#attempt('READ_FAILED', 'stat', 0, (done) =>
+      this.#storage.stat((error, stat) => {
+        allocated = stat?.blocks === undefined ? (stat?.size ?? 0) : stat.blocks * STAT_BLOCK_BYTES
+        done(error)
+      })
+    )
+    return allocated
+  }
+
   /** Cuts the file, or extends it with zeros. @throws StorageError WRITE_FAILED */
   async truncate(byteLength: number): Promise<void> {
     await this.#attempt('WRITE_FAILED', 'truncate', byteLength, (done) =>
@@ -174,6 +203,18 @@ export class File {
   async sync(): Promise<void> {
     if (!this.canSync) return
     await this.#attempt('WRITE_FAILED', 'sync', 0, (done) => this.#storage.sync?.(done))
+  }
+
+  /** For back-ends without a directory that somebody else empties; after close. @throws StorageError WRITE_FAILED */
+  async remove(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const { unlink } = this.#storage
+      if (unlink === undefined) return resolve()
+      unlink.call(this.#storage, (error) => {
+        if (error) reject(this.#failure('WRITE_FAILED', 'remove', 0, error))
+        else resolve()
+      })
+    })
   }
 
   async close(): Promise<void> {
@@ -215,106 +256,4 @@ export class File {
     const reason = cause instanceof Error ? cause.message : String(cause)
     return new StorageError(code, `Cannot ${what} ${this.name} at byte ${offset}: ${reason}`, cause)
   }
-}
-
-/** The storage of a file that exists in a directory. */
-export function diskStorage(path: string, writable: boolean): RandomAccess {
-  return new DiskStorage(path, writable)
-}
-
-/** random-access-file opens and closes the descriptor; everything that must be fast or durable goes to it directly. */
-class DiskStorage implements RandomAccess {
-  readonly #file: RandomAccessFile
-
-  constructor(path: string, writable: boolean) {
-    this.#file = new RandomAccessFile(path, { writable })
-  }
-
-  open(callback: Done): void {
-    this.#file.open(callback)
-  }
-
-  close(callback: Done): void {
-    this.#file.close(callback)
-  }
-
-  read(
-    offset: number,
-    byteLength: number,
-    callback: (error: Error | null, bytes?: Uint8Array) => void
-  ): void {
-    const bytes = Buffer.allocUnsafeSlow(byteLength)
-    const fd = this.#file.fd
-    let done = 0
-    const next = (): void => {
-      read(fd, bytes, done, byteLength - done, offset + done, (error, count) => {
-        if (error) return callback(error)
-        if (count === 0) return callback(pastTheEnd())
-        done += count
-        if (done === byteLength) callback(null, bytes)
-        else next()
-      })
-    }
-    next()
-  }
-
-  write(offset: number, bytes: Uint8Array, callback: Done): void {
-    this.writev(offset, [bytes], callback)
-  }
-
-  writev(offset: number, parts: readonly Uint8Array[], callback: Done): void {
-    writev(this.#file.fd, parts, offset, (error, written) => {
-      if (error) return callback(error)
-      const rest = dropBytes(parts, written)
-      if (rest.length === 0) callback(null)
-      else if (written === 0) callback(new Error('Nothing could be written'))
-      else this.writev(offset + written, rest, callback)
-    })
-  }
-
-  readNow(offset: number, target: Uint8Array): void {
-    let done = 0
-    while (done < target.byteLength) {
-      const count = readSync(this.#file.fd, target, done, target.byteLength - done, offset + done)
-      if (count === 0) throw pastTheEnd()
-      done += count
-    }
-  }
-
-  writeNow(offset: number, bytes: Uint8Array): void {
-    let done = 0
-    while (done < bytes.byteLength) {
-      const count = writeSync(this.#file.fd, bytes, done, bytes.byteLength - done, offset + done)
-      if (count === 0) throw new Error('Nothing could be written')
-      done += count
-    }
-  }
-
-  truncate(byteLength: number, callback: Done): void {
-    this.#file.truncate(byteLength, callback)
-  }
-
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void {
-    this.#file.stat(callback)
-  }
-
-  sync(callback: Done): void {
-    fdatasync(this.#file.fd, callback)
-  }
-}
-
-/** What a read beyond the end of a file fails with. */
-export function pastTheEnd(): Error {
-  return new Error(ENDS_BEFORE)
-}
-
-/** What of the parts is left after so many bytes. */
-export function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  const rest: Uint8Array[] = []
-  let left = count
-  for (const part of parts) {
-    if (left < part.byteLength) rest.push(left > 0 ? part.subarray(left) : part)
-    left = Math.max(0, left - part.byteLength)
-  }
-  return rest
 }

@@ -52,7 +52,7 @@ export class JournaledFile implements RandomAccess, JournaledTarget {
     else this.#release(callback)
   }
 
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void {
+  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void {
     this.#inner.stat((error, stat) => {
       this.#byteLength = stat?.size ?? 0
       callback(error, stat)
@@ -99,6 +99,10 @@ export class JournaledFile implements RandomAccess, JournaledTarget {
     settle(this.#truncate(byteLength), callback)
   }
 
+  del(offset: number, byteLength: number, callback: Done): void {
+    settle(this.#del(offset, byteLength), callback)
+  }
+
   sync(callback: Done): void {
     settle(this.#sync(), callback)
   }
@@ -129,11 +133,23 @@ export class JournaledFile implements RandomAccess, JournaledTarget {
   }
 
   async #writeAlone(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#leaveJournal()
+    await this.#writeInner(offset, bytes)
+  }
+
+  async #del(offset: number, byteLength: number): Promise<void> {
+    const { del } = this.#inner
+    if (del === undefined) return
+    await this.#leaveJournal()
+    await done((callback) => del.call(this.#inner, offset, byteLength, callback))
+  }
+
+  /** What is done to the file next is not recorded. */
+  async #leaveJournal(): Promise<void> {
     while (this.#journal.isLive(this)) {
       await this.#journal.voids([this], { kind: 'settled', ...this.#target })
     }
     this.#unrecorded++
-    await this.#writeInner(offset, bytes)
   }
 
   async #writeInner(offset: number, bytes: Uint8Array): Promise<void> {

@@ -91,8 +91,25 @@ class MemoryStorage implements RandomAccess {
     queueMicrotask(() => callback(null))
   }
 
-  stat(callback: (error: Error | null, stat?: { size: number }) => void): void {
-    queueMicrotask(() => callback(null, { size: this.#content.byteLength }))
+  del(offset: number, byteLength: number, callback: Done): void {
+    const content = this.#content
+    const end = Math.min(offset + byteLength, content.byteLength)
+    this.#eachPiece(offset, Math.max(0, end - offset), (index, from, _, count) => {
+      const isLast = index === Math.floor((content.byteLength - 1) / CHUNK_BYTES)
+      if (count === CHUNK_BYTES || (from === 0 && isLast && end === content.byteLength)) {
+        content.chunks.delete(index)
+      } else content.chunks.get(index)?.fill(0, from, from + count)
+    })
+    queueMicrotask(() => callback(null))
+  }
+
+  unlink(callback: Done): void {
+    this.truncate(0, callback)
+  }
+
+  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void {
+    const blocks = (this.#content.chunks.size * CHUNK_BYTES) / 512
+    queueMicrotask(() => callback(null, { size: this.#content.byteLength, blocks }))
   }
 
   #eachPiece(

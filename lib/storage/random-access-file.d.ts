@@ -13,6 +13,7 @@ declare module 'random-access-file' {
       callback: (error: Error | null, bytes?: Uint8Array) => void
     ): void
     truncate(byteLength: number, callback: (error: Error | null) => void): void
-    stat(callback: (error: Error | null, stat?: { size: number }) => void): void
+    del(offset: number, byteLength: number, callback: (error: Error | null) => void): void
+    stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void
   }
 }

@@ -11,7 +11,8 @@ import { File, type RandomAccess, type StorageFactory } from './file.ts'
 import type { Journal } from './journal.ts'
 import { JOURNALED_FILES } from './journal-format.ts'
 import type { JournaledFile } from './journaled-file.ts'
-import { FILE_NAMES, type FileName, LogFiles } from './log-files.ts'
+import { FILE_NAMES, type FileName } from './log-directory.ts'
+import { LogFiles } from './log-files.ts'
 import { PageCache } from './page-cache.ts'
 import type { StoreIndex } from './store-index.ts'
 import {
@@ -98,7 +99,7 @@ export class StoreFiles {
         directory: directory === null ? null : join(directory, directoryOf(hex)),
         readOnly: false,
         lock: null,
-        ofStore: { isCopy: this.isCopy }
+        ofStore: { isCopy: this.isCopy, remove: () => this.#removeLog(discoveryKey) }
       },
       this.cache
     )
@@ -109,8 +110,8 @@ export class StoreFiles {
     return files
   }
 
-  /** Removes a log that is not open, with all its bytes, durably. @throws StorageError WRITE_FAILED */
-  async removeLog(discoveryKey: Uint8Array): Promise<void> {
+  /** A log that is not open, with all its bytes, durably. @throws StorageError WRITE_FAILED */
+  async #removeLog(discoveryKey: Uint8Array): Promise<void> {
     const hex = toHex(discoveryKey)
     await this.index.remove(discoveryKey)
     if (this.#journal !== null) {

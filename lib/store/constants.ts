@@ -6,9 +6,9 @@ export const MAX_OPEN_FILES = 512
 export const STORE_CACHE_BYTES: number = 64 * 1024 * 1024
 /** Logs that are open for peers only. */
 export const MAX_IDLE_LOGS = 1024
-/** A log that is open for peers only is closed when no block went or came for so long. */
+/** A log that is open for peers only is closed when the last is gone and no block went or came for so long. */
 export const IDLE_AFTER_MS = 60_000
-/** ... or, when others need its place, for so long. */
+/** When others need its place, it gives way if no block went or came for so long. */
 export const BUSY_MS = 2_000
 /** How often that is looked at. */
 export const SWEEP_EVERY_MS = 10_000

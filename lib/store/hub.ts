@@ -121,7 +121,7 @@ export class Hub {
         if (handshakeHash === null || !this.#muxes.has(mux)) return
         const context = { handshakeHash, key: log.core.key }
         if (!isCapability(shown, context, !isInitiator)) return
-        log.connections.attach(mux)
+        log.replicator.attach(mux, true)
         isTaken = true
       })
     )

@@ -53,8 +53,7 @@ export class OpenedStore {
       env,
       idleLogs,
       idleAfterMs,
-      onOpened: (log) => this.hub.logOpened(log),
-      onClosed: () => {}
+      onOpened: (log) => this.hub.logOpened(log)
     })
     this.connections = new Connections({ attach: (mux: Mux) => this.hub.attach(mux) }, env)
   }
@@ -90,10 +89,14 @@ export class OpenedStore {
     })
   }
 
-  /** Removes a log from the store, with all its bytes. Its sessions are closed. @throws StorageError WRITE_FAILED */
+  /** Removes a log that is held, with all its bytes. Its sessions are closed. @throws StorageError WRITE_FAILED */
   async purge(discoveryKey: Uint8Array): Promise<void> {
-    await this.registry.closeLog(discoveryKey)
-    if (this.files.index.has(discoveryKey)) await this.files.removeLog(discoveryKey)
+    const open = (): Promise<OpenedLog> => this.#open(discoveryKey, {})
+    const purging = await this.registry.use(discoveryKey, {
+      open,
+      run: (log) => ({ done: log.purge() })
+    })
+    await purging.done
   }
 
   close(): Promise<void> {
@@ -120,7 +123,7 @@ export class OpenedStore {
       env: this.env,
       ...(durability === undefined ? {} : { durability })
     }
-    return OpenedLog.over(files, shared, { unused: (log) => this.registry.unused(log) })
+    return OpenedLog.over(files, shared, this.registry)
   }
 
   async #useForPeer(discoveryKey: Uint8Array, run: (log: OpenedLog) => void): Promise<void> {

@@ -13,7 +13,7 @@ import { keyOfPair, keyPairOfName } from './key-ring.ts'
 export interface StoreLimits {
   /** Logs that are open for peers only. 1,024 by default. */
   readonly idleLogs: number
-  /** Such a log is closed when no block came or went for so long; milliseconds, 60,000 by default. */
+  /** Such a log is closed when its last peer is gone for so long; milliseconds, 60,000 by default. */
   readonly idleAfterMs: number
   /** Bytes of one half of a new store's journal, 4 MiB by default. */
   readonly journalBytes: number

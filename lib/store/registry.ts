@@ -1,10 +1,11 @@
 // Registry: which logs of a store are open, each once, however many sessions there are.
 //
 //   closed ──use──▶ opening ──▶ in use ──last session──▶ closing ──▶ closed
-//                                 ▲  └──if peers have it──▶ idle ──after a while──┘
+//                                 ▲  └──if peers have it──▶ idle ──without them───┘
 //                                 └──────────use────────────┘
 //
-// Idle logs are open for peers only; there is a limit to them, and those without traffic go first.
+// Idle logs are open for peers only, and close a while after the last peer left; there is a limit to them, and when it is
+// reached those without traffic give way.
 // Owner: OpenedStore.
 import type { Env } from '../env.ts'
 import { StateError } from '../errors.ts'
@@ -19,7 +20,6 @@ export interface RegistryParts {
   readonly idleAfterMs: number
   /** It is open, and used from now on. */
   onOpened(log: OpenedLog): void
-  onClosed(log: OpenedLog): void
 }
 
 /** What somebody does with a log. */
@@ -61,11 +61,11 @@ export class Registry {
     return this.#entries.size
   }
 
-  /** Logs that are open for peers only. */
+  /** Logs that are open, or opening, for peers only. */
   get idleCount(): number {
     let count = 0
     for (const { log, closing } of this.#entries.values()) {
-      if (log !== null && log.sessions === 0 && closing === null) count++
+      if (closing === null && (log === null || log.sessions === 0)) count++
     }
     return count
   }
@@ -116,8 +116,7 @@ export class Registry {
     const entry = this.#entryOf(log)
     if (entry === undefined) return log.close()
     if (entry.claims > 0 || entry.closing !== null) return
-    const { value: peer } = log.replicator.peers[Symbol.iterator]().next()
-    if (peer === undefined || this.#isClosed || !this.hasRoom()) return this.#close(entry)
+    if (!hasPeers(entry) || this.#isClosed || !this.hasRoom()) return this.#close(entry)
     this.#touch(entry)
     this.#sweepLater()
     if (log.core.canSync) await log.core.flush()
@@ -134,14 +133,6 @@ export class Registry {
     if (oldest === null || env.now() - activeAt(oldest) < BUSY_MS) return false
     background(this.#close(oldest), () => {})
     return true
-  }
-
-  /** Closes a log, whoever uses it. */
-  async closeLog(discoveryKey: Uint8Array): Promise<void> {
-    const entry = this.#entries.get(toHex(discoveryKey))
-    if (entry === undefined) return
-    await entry.opening.catch(() => {})
-    await this.#close(entry)
   }
 
   /** Closes all; the first failure is thrown after that. */
@@ -195,14 +186,16 @@ export class Registry {
     return !isIdle
   }
 
-  #close(entry: Entry): Promise<void> {
-    const { log } = entry
-    if (log === null) return Promise.resolve()
-    entry.closing ??= log.close().finally(() => {
-      this.#entries.delete(entry.hex)
-      this.#parts.onClosed(log)
-    })
-    return entry.closing
+  /** A log closes, by our doing or not. */
+  closing(log: OpenedLog, done: Promise<void>): void {
+    const entry = this.#entryOf(log)
+    if (entry === undefined) return
+    entry.closing = done.finally(() => this.#entries.delete(entry.hex))
+    background(entry.closing, () => {})
+  }
+
+  async #close({ log }: Entry): Promise<void> {
+    await log?.close()
   }
 
   #sweepLater(): void {
@@ -217,7 +210,8 @@ export class Registry {
     const { env, idleAfterMs } = this.#parts
     let left = 0
     for (const entry of this.#idle()) {
-      if (env.now() - activeAt(entry) >= idleAfterMs) background(this.#close(entry), () => {})
+      const isOld = env.now() - activeAt(entry) >= idleAfterMs
+      if (isOld && !hasPeers(entry)) background(this.#close(entry), () => {})
       else left++
     }
     if (left > 0) this.#sweepLater()
@@ -248,4 +242,10 @@ export class Registry {
 
 function activeAt({ usedAt, log }: Entry): number {
   return Math.max(usedAt, log?.lastTransferAt ?? usedAt)
+}
+
+/** Whoever has it open would only open it again. */
+function hasPeers({ log }: Entry): boolean {
+  for (const _ of log?.replicator.peers ?? []) return true
+  return false
 }

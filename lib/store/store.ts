@@ -191,7 +191,7 @@ export class Store extends Resource {
     checkBytes(discoveryKey, 'purge: discoveryKey', 32)
     checkOptions(options, ['signal'], 'purge')
     throwIfAborted(options.signal)
-    await this.#opened.purge(discoveryKey)
+    if (this.#opened.files.index.has(discoveryKey)) await this.#opened.purge(discoveryKey)
   }
 
   /** What the store costs at this moment. */

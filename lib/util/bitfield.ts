@@ -6,10 +6,12 @@
 /** Bits of one page: 4 KiB of memory. */
 export const PAGE_BITS = 32_768
 const PAGE_WORDS = PAGE_BITS / 32
+/** Of all bitfields without a bit: there are several per log and peer, most of them never used. */
+const NO_PAGES: Map<number, Uint32Array> = new Map()
 
 export class Bitfield {
   readonly maxPages: number
-  #pages: Map<number, Uint32Array> = new Map()
+  #pages: Map<number, Uint32Array> = NO_PAGES
 
   constructor(maxPages: number = Number.POSITIVE_INFINITY) {
     this.maxPages = maxPages
@@ -85,7 +87,7 @@ export class Bitfield {
   }
 
   clear(): void {
-    this.#pages.clear()
+    this.#pages = NO_PAGES
   }
 
   /** For wide spans over few pages: look at the pages that exist instead of at the span. */
@@ -116,6 +118,7 @@ export class Bitfield {
     if (page !== undefined) return page
     if (!create || this.#pages.size >= this.maxPages) return null
     page = new Uint32Array(PAGE_WORDS)
+    if (this.#pages === NO_PAGES) this.#pages = new Map()
     this.#pages.set(pageNumber, page)
     return page
   }

@@ -48,3 +48,8 @@ export function fromUtf8(text: string): Uint8Array {
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
+
+/** The same bytes as a Buffer, for those who expect one. */
+export function toBuffer(bytes: Uint8Array): Buffer {
+  return b4a.toBuffer(bytes) as Buffer
+}

@@ -20,6 +20,11 @@ export interface Codec<T> {
   decode(state: CodecState): T
 }
 
+/** The codec for a name, a codec, or an encoding with plain encode and decode; unknown names mean bytes as they are. */
+export function codecFrom(encoding: string | object): Codec<unknown> {
+  return compact.from(encoding as never) as unknown as Codec<unknown>
+}
+
 /** At most this many items in a list whose codec names no limit of its own. */
 const MAX_LIST_ITEMS = 4096
 

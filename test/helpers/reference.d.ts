@@ -110,6 +110,7 @@ declare module 'hypercore' {
       blocks?: readonly number[]
       linear?: boolean
     }): { done(): Promise<unknown>; destroy(): void }
+    session(options?: { active?: boolean }): Hypercore
     replicate(target: boolean | object): Duplex
     on(event: string, listener: (...args: never[]) => void): this
     once(event: string, listener: (...args: never[]) => void): this

@@ -38,7 +38,15 @@ export async function openLog(
   location: string | StorageFactory | null = null
 ): Promise<Log<Uint8Array>> {
   const log = await Log.open(location, options)
-  t.teardown(() => log.close(), { order: 1 })
+  // Logwood's timers keep no process alive; a test that waits for one of them must not end with the event loop.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(
+    async () => {
+      clearInterval(alive)
+      await log.close()
+    },
+    { order: 1 }
+  )
   return log
 }
 

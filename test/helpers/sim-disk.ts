@@ -87,6 +87,9 @@ export class SimDisk {
         this.#check('truncate', name)
         this.#record({ kind: 'truncate', file: name, byteLength })
       }, callback),
+    // A hole is zeros that are not on the disk before the next sync, like any other write.
+    del: (offset, byteLength, callback) =>
+      this.#settle(() => this.#write(name, offset, new Uint8Array(byteLength)), callback),
     sync: (callback) => {
       const from = this.trace.length
       this.#settle(() => this.#sync(name, from), callback)

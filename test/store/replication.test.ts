@@ -116,18 +116,24 @@ test('logs open for peers only have a limit, and close after a while', TIMEOUT, 
     directory
   )
   const reader = await openStore(t)
-  connect(t, reader, holder)
+  const stream = connect(t, reader, holder)
   const read = async (i: number): Promise<string> => {
     const log = await reader.get({ key: keys[i]! })
-    return Buffer.from(await log.get(0)).toString()
+    const text = Buffer.from(await log.get(0)).toString()
+    await log.close()
+    return text
   }
   for (let i = 0; i < 3; i++) t.is(await read(i), `${i}`)
   t.is(holder.stats().idleLogs, 3)
   env.advance(5_000)
   t.is(await read(3), '3', 'one without traffic made room')
   t.is(holder.stats().idleLogs, 3)
-  env.advance(45_000)
-  while (holder.stats().openLogs > 0) await new Promise((resolve) => setImmediate(resolve))
+  stream.destroy()
+  while (holder.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+  while (holder.stats().openLogs > 0) {
+    env.advance(45_000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   t.is(holder.stats().idleLogs, 0)
 })
 

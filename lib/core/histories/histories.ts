@@ -85,10 +85,11 @@ export class Histories {
   async resume(trust: 'local' | 'peers'): Promise<void> {
     const { committer, opened, standings, writer } = this.#parts
     const { fence, files } = opened
-    const keyPair = writer.assertWritable()
+    writer.assertChangeable()
+    const keyPair = writer.ownKeyPair()
     const { fork, length } = committer.tip
     const { reason } = fence
-    const next = reason === 'damaged' ? fork + RESUME_FORK_STEP : null
+    const how = reason === 'damaged' ? { fork: fork + RESUME_FORK_STEP } : {}
     const isFrozen = fork <= fence.frozenFork
     if (isFrozen && trust === 'peers') {
       throw new StateError('FROZEN', 'Of two signed histories none can be trusted as it is')
@@ -97,7 +98,7 @@ export class Histories {
     fence.open()
     try {
       await writer.settle()
-      if (trust === 'local') await writer.truncate(length, next)
+      if (trust === 'local') await writer.truncate(length, how)
       else await standings.change({ behind: null })
     } catch (error) {
       if (reason !== null) fence.shut(reason)

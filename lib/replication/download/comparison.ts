@@ -38,8 +38,10 @@ export class Comparison {
 
   /** An upgrade to that length came from this peer and was taken, or went to it, who says if it does not fit. */
   agreed(length: number): void {
-    const { fork } = this.#options.log
+    const { log } = this.#options
+    const { fork } = log
     this.#agreed = { fork, length: Math.max(length, this.#agreedLength) }
+    if (length >= log.length) this.#stopTimer()
   }
 
   /** The peer's head or ours moved. */
@@ -63,7 +65,12 @@ export class Comparison {
 
   close(): void {
     this.#closed = true
+    this.#stopTimer()
+  }
+
+  #stopTimer(): void {
     this.#timer?.[Symbol.dispose]()
+    this.#timer = null
   }
 
   get #agreedLength(): number {

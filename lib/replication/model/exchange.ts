@@ -34,6 +34,8 @@ interface PeerEntry {
   readonly view: View
   /** It let questions expire and has said nothing since: it is not asked until it does. */
   stalled: boolean
+  /** We may ask it at all. */
+  isOn: boolean
   /** Questions for ranges are being asked, until the window is full. */
   refilling: boolean
 }
@@ -82,9 +84,7 @@ export class Exchange {
       spread: this.#peers.size === 0 ? 0 : this.#random(),
       random: this.#random
     }
-    this.#peers.set(id, { remote, view, stalled: false, refilling: true })
-    this.inflight.addPeer(id, now)
-    this.#interest.addPeer(id)
+    this.#peers.set(id, { remote, view, stalled: false, isOn: true, refilling: true })
     return { id, remote }
   }
 
@@ -118,7 +118,7 @@ export class Exchange {
   /** The only birthplace of questions. */
   nextRequest(peer: PeerId, now: number): Asked | null {
     const entry = this.#peers.get(peer)
-    if (entry === undefined || entry.stalled || this.paused) return null
+    if (entry === undefined || entry.stalled || !entry.isOn || this.paused) return null
     if (!this.#mayAsk(entry.remote)) return null
     entry.view.now = now
     if (entry.remote.fork > this.#local.fork) return this.#askFork(entry, peer, now)
@@ -132,7 +132,8 @@ export class Exchange {
 
   nextInterest(peer: PeerId): InterestStep | null {
     const entry = this.#peers.get(peer)
-    if (entry === undefined || relation(this.#local, entry.remote) === 'they-forked') return null
+    if (entry === undefined || !entry.isOn) return null
+    if (relation(this.#local, entry.remote) === 'they-forked') return null
     return this.#interest.next(peer, entry.remote, this.#local, this.demand)
   }
 
@@ -179,6 +180,14 @@ export class Exchange {
     }
     if (given.length > 0) this.#lookAgain()
     return given
+  }
+
+  /** Whether the peer may be asked; if not, the questions that were under way, to be cancelled. */
+  setOn(peer: PeerId, isOn: boolean): Asked[] {
+    const entry = this.#peers.get(peer)
+    if (entry === undefined || entry.isOn === isOn) return []
+    entry.isOn = isOn
+    return isOn ? [] : this.abandon(peer)
   }
 
   /** The peer said something: a stalled one may be asked again. */

@@ -1,7 +1,6 @@
 // Inflight: claims. A claim lives until its block is in the local log, not until its answer is in:
 // asked → verifying → gone. Arrival frees the peer's window; the block stays claimed, so that nobody is
 // asked for what is being stored. A peer that leaves takes its asked claims with it, not its verifying ones.
-import { assert } from '../../util/assert.ts'
 import { Bitfield } from '../../util/bitfield.ts'
 import type { Asked, PeerId, RequestId } from './types.ts'
 
@@ -46,16 +45,6 @@ export class Inflight {
 
   hasSeek(need: number): boolean {
     return this.#seeks.has(need)
-  }
-
-  addPeer(peer: PeerId, now: number): void {
-    this.#peers.set(peer, {
-      nextId: 1,
-      asked: new Map(),
-      blocks: new Bitfield(),
-      urgentBlocks: new Bitfield(),
-      progressAt: now
-    })
   }
 
   /** The claims that the peer takes with it. */
@@ -122,8 +111,7 @@ export class Inflight {
 
   /** Notes a question and gives it its id. */
   add(question: Omit<Asked, 'id' | 'peer' | 'askedAt'>, peer: PeerId, now: number): Asked {
-    const claims = this.#peers.get(peer)
-    assert(claims !== undefined, 'only peers that are here are asked')
+    const claims = this.#claimsOf(peer, now)
     const { request, priority, assumes, seekNeed } = question
     const id = claims.nextId++
     const asked: Asked = { id, peer, request, priority, askedAt: now, assumes, seekNeed }
@@ -177,6 +165,17 @@ export class Inflight {
       }
     }
     return late
+  }
+
+  /** Of a peer that was never asked, nothing is kept. */
+  #claimsOf(peer: PeerId, now: number): PeerClaims {
+    let claims = this.#peers.get(peer)
+    if (claims === undefined) {
+      const [blocks, urgentBlocks] = [new Bitfield(), new Bitfield()]
+      claims = { nextId: 1, asked: new Map(), blocks, urgentBlocks, progressAt: now }
+      this.#peers.set(peer, claims)
+    }
+    return claims
   }
 
   #claim(index: number): void {

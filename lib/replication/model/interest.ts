@@ -20,21 +20,18 @@ export class Interest {
   /** Starts of subscribed regions per peer, oldest first. */
   #regions: Map<PeerId, Set<number>> = new Map()
 
-  addPeer(peer: PeerId): void {
-    this.#regions.set(peer, new Set())
-  }
-
   removePeer(peer: PeerId): void {
     this.#regions.delete(peer)
   }
 
   /** The next region to subscribe to, which counts as done from now on; null if nothing more need be known. */
   next(peer: PeerId, remote: RemoteLog, local: LocalLog, demand: Demand): InterestStep | null {
-    const regions = this.#regions.get(peer)
-    if (regions === undefined || remote.contiguousLength >= remote.length) return null
+    if (remote.contiguousLength >= remote.length || demand.count === 0) return null
+    const regions = this.#regions.get(peer) ?? new Set()
     const start = this.#unknownRegion(regions, remote, local, demand)
     if (start === -1) return null
     regions.add(start)
+    this.#regions.set(peer, regions)
     let unwant: Region | null = null
     if (regions.size > MAX_WANTS) {
       const [oldest] = regions

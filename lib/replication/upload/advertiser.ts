@@ -19,10 +19,14 @@ interface Span {
   end: number
 }
 
+export type SyncFlags = Pick<Sync, 'uploading' | 'downloading' | 'allowPush'>
+
 export interface AdvertiserOptions {
   readonly log: ReplicatedLog
   readonly remote: RemoteLog
   readonly send: PeerSender
+  /** What we tell of ourselves beside the log; changes. */
+  readonly flags: SyncFlags
   /** More wants wait than we keep: stop, or go on, reading from this connection. */
   onFull(full: boolean): void
   /** Whether the peer can climb to nodes that we store became known, or may have changed. */
@@ -87,6 +91,12 @@ export class Advertiser {
     background(this.#check(), () => {
       this.#checking = false
     })
+  }
+
+  /** Flags changed: says so at once, whatever else may have to be looked at first. */
+  flagsChanged(): void {
+    const last = this.#mustSay ?? this.#told
+    if (last !== null && !this.#closed) this.#sayWhenDrained({ ...last, ...this.#options.flags })
   }
 
   /** Notes a published change of the local log; flush says it. */
@@ -237,23 +247,25 @@ export class Advertiser {
   }
 
   #sayIfNew(canUpgrade: boolean): void {
-    const { log, remote, send } = this.#options
+    const { log, remote, flags } = this.#options
     const { fork, length } = log
     const next: Sync = {
       fork,
       length,
       remoteLength: remote.fork === fork ? remote.length : 0,
       canUpgrade,
-      uploading: true,
-      downloading: true,
       hasManifest: log.hasManifest,
-      allowPush: false
+      ...flags
     }
     const told = this.#told
     if (told !== null && !isNews(told, next, remote)) return
-    // A peer that does not read hears of the last state when it does, not of each.
-    if (send.drained) this.#say(next)
-    else this.#mustSay = next
+    this.#sayWhenDrained(next)
+  }
+
+  /** A peer that does not read hears of the last state when it does, not of each. */
+  #sayWhenDrained(sync: Sync): void {
+    if (this.#options.send.drained) this.#say(sync)
+    else this.#mustSay = sync
   }
 
   #say(sync: Sync): void {
@@ -269,6 +281,9 @@ function isNews(told: Sync, next: Sync, remote: RemoteLog): boolean {
     told.length !== next.length ||
     told.canUpgrade !== next.canUpgrade ||
     told.hasManifest !== next.hasManifest ||
+    told.uploading !== next.uploading ||
+    told.downloading !== next.downloading ||
+    told.allowPush !== next.allowPush ||
     (told.remoteLength !== next.remoteLength && remote.length < next.length)
   )
 }

@@ -10,6 +10,11 @@ export interface Pausable {
   resume(reason: unknown): void
 }
 
+/** Has something to answer. */
+interface Waiter {
+  work(): void
+}
+
 const loads: WeakMap<Pausable, ConnectionLoad> = new WeakMap()
 
 export class ConnectionLoad {
@@ -19,7 +24,8 @@ export class ConnectionLoad {
   #queued = 0
   #underWay = 0
   #isFull = false
-  #onRoom: Set<() => void> = new Set()
+  /** Who waits for room. */
+  readonly #waiting: Set<Waiter> = new Set()
 
   private constructor(connection: Pausable) {
     this.#connection = connection
@@ -62,14 +68,20 @@ export class ConnectionLoad {
   }
 
   end(): void {
-    const hadRoom = this.hasRoom
     this.#underWay--
-    if (!hadRoom) for (const onRoom of [...this.#onRoom]) onRoom()
+    for (const waiter of this.#waiting) {
+      if (!this.hasRoom) return
+      this.#waiting.delete(waiter)
+      waiter.work()
+    }
   }
 
-  /** Called when an answer of any log of this connection makes room for another. */
-  whenRoom(onRoom: () => void): () => void {
-    this.#onRoom.add(onRoom)
-    return () => this.#onRoom.delete(onRoom)
+  /** Its work is called, once, when an answer of any log of this connection makes room for another. */
+  wait(waiter: Waiter): void {
+    this.#waiting.add(waiter)
+  }
+
+  leave(waiter: Waiter): void {
+    this.#waiting.delete(waiter)
   }
 }

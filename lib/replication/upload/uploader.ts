@@ -12,6 +12,7 @@ import {
   ASSUMED_BLOCK_BYTES,
   MAX_ANSWER_BYTES,
   MAX_ANSWERS_UNDER_WAY,
+  MAX_BELATED_QUESTIONS,
   MAX_INVALID_PER_MINUTE,
   MAX_QUEUED_REQUESTS,
   MAX_SENT_PAGES,
@@ -47,7 +48,6 @@ export interface UploaderOptions {
 export class Uploader implements Served {
   readonly #options: UploaderOptions
   readonly #service: Service
-  readonly #stopWaiting: () => void
   readonly #invalid: RateCounter = new RateCounter()
   /** Blocks that the peer was sent before. */
   readonly #sent: Bitfield = new Bitfield(MAX_SENT_PAGES)
@@ -57,13 +57,14 @@ export class Uploader implements Served {
   /** Of the largest of the last blocks sent. */
   #recentBytes = 0
   #full = false
+  /** Questions that may still be answered. */
+  #left = Number.POSITIVE_INFINITY
   #closed = false
   #resting: Disposable | null = null
 
   constructor(options: UploaderOptions) {
     this.#options = options
     this.#service = Service.of(options.log)
-    this.#stopWaiting = options.load.whenRoom(() => this.work())
   }
 
   get queued(): number {
@@ -72,9 +73,11 @@ export class Uploader implements Served {
 
   /** For the service. */
   get isReady(): boolean {
-    const mayAnswer = !this.#closed && this.#resting === null && this.queued > 0
-    const hasSlot = this.#options.load.hasRoom && this.#slots.length < this.#maxUnderWay()
-    return mayAnswer && hasSlot && this.#options.send.drained
+    const { load, send } = this.#options
+    if (this.#closed || this.#resting !== null || this.#left <= 0 || this.queued === 0) return false
+    // Asking is as good as waiting: work is called when there is room.
+    if (!load.hasRoom) load.wait(this)
+    return load.hasRoom && this.#slots.length < this.#maxUnderWay() && send.drained
   }
 
   enqueue(request: Request): void {
@@ -94,6 +97,21 @@ export class Uploader implements Served {
       return
     }
     for (const slot of this.#slots) if (slot.request.id === id) slot.cancelled = true
+  }
+
+  /**
+   * Off: what was asked before the peer could know is answered, what comes after that waits, unanswered: refusals
+   * would make stock peers shun us for good, or ask on and on.
+   */
+  setOn(on: boolean): void {
+    if (on) this.#left = Number.POSITIVE_INFINITY
+    else this.#left = Math.min(this.#left, this.queued + MAX_BELATED_QUESTIONS)
+    this.work()
+  }
+
+  /** Nothing is answered: the peer was never told otherwise. */
+  hold(): void {
+    this.#left = 0
   }
 
   /** Something may have made room for more answers. */
@@ -116,7 +134,7 @@ export class Uploader implements Served {
     if (this.#closed) return
     this.#closed = true
     this.#resting?.[Symbol.dispose]()
-    this.#stopWaiting()
+    this.#options.load.leave(this)
     this.#service.leave(this)
     this.#options.load.queue(-this.queued)
     this.#waiting.clear()
@@ -130,6 +148,7 @@ export class Uploader implements Served {
     const [request] = queue.values()
     if (request === undefined) throw new Error('only a peer that is ready has a question')
     queue.delete(request.id)
+    this.#left--
     this.#options.load.queue(-1)
     return request
   }

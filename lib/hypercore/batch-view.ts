@@ -1,0 +1,99 @@
+// BatchView: blocks on top of a log that are not its own yet, in memory. Named sessions and atoms look at one; a commit
+// makes them the log's.
+import { equalBytes } from '../util/bytes.ts'
+import type { Snapshots } from './snapshot-view.ts'
+import type { Extent, View } from './view.ts'
+
+export class BatchView implements View {
+  readonly kind = 'batch'
+  readonly name: string | null
+  /** Snapshots of this batch. */
+  readonly snapshots: Snapshots
+  readonly #below: View
+  readonly #blocks: Uint8Array[] = []
+  #fork: number
+  #baseLength: number
+  #baseByteLength: number
+
+  constructor(below: View, name: string | null, snapshots: Snapshots) {
+    this.name = name
+    this.snapshots = snapshots
+    this.#below = below
+    this.#fork = below.fork
+    this.#baseLength = below.length
+    this.#baseByteLength = below.byteLength
+  }
+
+  get fork(): number {
+    return this.#fork
+  }
+
+  get length(): number {
+    return this.#baseLength + this.#blocks.length
+  }
+
+  get byteLength(): number {
+    return this.#blocks.reduce((sum, block) => sum + block.byteLength, this.#baseByteLength)
+  }
+
+  get signedLength(): number {
+    return this.#baseLength
+  }
+
+  has(start: number, end: number): boolean {
+    if (end > this.length) return false
+    const below = Math.min(end, this.#baseLength)
+    return start >= below || this.#below.has(start, below)
+  }
+
+  read(index: number, mayWait: boolean): Promise<Uint8Array | null> {
+    if (index < this.#baseLength) return this.#below.read(index, mayWait)
+    return Promise.resolve(this.#blocks[index - this.#baseLength] ?? null)
+  }
+
+  fetch(index: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#below.fetch(index, signal)
+  }
+
+  append(blocks: readonly Uint8Array[]): Extent {
+    this.#blocks.push(...blocks)
+    return { length: this.length, byteLength: this.byteLength }
+  }
+
+  /** `baseByteLength`: of the log's first `length` blocks, if it is cut below what it has of its own. */
+  truncate(length: number, fork: number, baseByteLength: number): void {
+    this.#fork = fork
+    this.#blocks.length = Math.max(0, Math.min(this.#blocks.length, length - this.#baseLength))
+    if (length >= this.#baseLength) return
+    this.#baseLength = length
+    this.#baseByteLength = baseByteLength
+  }
+
+  /** The log was cut: nothing of what it lost is the base of this any more. */
+  get isBroken(): boolean {
+    return this.#below.length < this.#baseLength
+  }
+
+  /**
+   * The blocks of [log's length, length) that a commit would append; null if the log went another way meanwhile.
+   */
+  async pending(length: number): Promise<readonly Uint8Array[] | null> {
+    const below = this.#below
+    if (below.length < this.#baseLength || below.length > length || length > this.length) {
+      return null
+    }
+    for (let index = this.#baseLength; index < below.length; index++) {
+      const theirs = await below.read(index, false)
+      const ours = this.#blocks[index - this.#baseLength]
+      if (theirs === null || ours === undefined || !equalBytes(theirs, ours)) return null
+    }
+    return this.#blocks.slice(below.length - this.#baseLength, length - this.#baseLength)
+  }
+
+  /** What was committed is the log's. */
+  committed(extent: Extent): void {
+    this.#blocks.splice(0, extent.length - this.#baseLength)
+    this.#baseLength = extent.length
+    this.#baseByteLength = extent.byteLength
+  }
+}

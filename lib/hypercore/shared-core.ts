@@ -1,0 +1,333 @@
+// SharedCore: what the sessions of one core share: the log, the list of sessions, the views on the log, and who waits
+// for what. Opens in the background; closes when no session is left that keeps it open.
+// In Hypercore this is `core.core`; the members that packages look at there are here under the same names.
+import { keyToText } from '../core/key-text.ts'
+import { discoveryKeyOf, isCompat, type Manifest } from '../core/manifest.ts'
+import type { KeyPair } from '../crypto/key-pair.ts'
+import type { Log } from '../log/log.ts'
+import type { Transfer } from '../log/opened-log.ts'
+import type { Mux } from '../mux/mux.ts'
+import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
+import type { ReorgPlan } from '../replication/download/reorg.ts'
+import { background } from '../util/background.ts'
+import { toBuffer } from '../util/bytes.ts'
+import { deferred } from '../util/deferred.ts'
+import { BatchView } from './batch-view.ts'
+import { HypercoreError, translated } from './errors.ts'
+import { openCore } from './locations.ts'
+import { manifestFrom, withBuffers } from './manifest.ts'
+import type { HypercoreOptions, HypercoreStorage } from './options.ts'
+import { type CorePeer, CorePeers } from './peers.ts'
+import { Requests } from './requests.ts'
+import { Snapshots, SnapshotView } from './snapshot-view.ts'
+import { LiveView, type View } from './view.ts'
+import { WriteLock } from './write-lock.ts'
+
+/** What a shared core knows of its sessions. */
+export interface SessionPort {
+  readonly weak: boolean
+  readonly closing: Promise<void> | null
+  /** Null until it is open. */
+  readonly state: View | null
+  readonly padding: number
+  emit(name: string, ...args: unknown[]): boolean
+  close(options?: { error?: Error | null }): Promise<void>
+}
+
+export class SharedCore {
+  readonly sessions: SessionPort[] = []
+  readonly requests: Requests = new Requests()
+  readonly writes: WriteLock = new WriteLock()
+  readonly snapshots: Snapshots = new Snapshots()
+  readonly opening: Promise<void>
+  opened = false
+  closed = false
+  closing: Promise<void> | null = null
+  /** How many are looking for peers at this moment; an update waits for them until the first peer is found. */
+  findingPeers = 0
+  /** Sessions that keep it open. */
+  activeSessions = 0
+  keyPair: KeyPair | null = null
+  readonly #batches: Map<string | object, BatchView> = new Map()
+  readonly #peers: CorePeers = new CorePeers()
+  readonly #exclusive: WriteLock = new WriteLock()
+  readonly #allowFork: boolean
+  #key: Buffer | null
+  #discoveryKey: Buffer | null = null
+  #manifest: Manifest | null = null
+  #log: Log | null = null
+  #live: LiveView | null = null
+  /** Open as long as a session wants the log to be downloaded. */
+  #active: Log | null = null
+  #wanting = 0
+  #hadPeers = false
+  #wakeUpdates: (() => void)[] = []
+
+  constructor(
+    storage: HypercoreStorage | undefined,
+    key: Uint8Array | null,
+    options: HypercoreOptions
+  ) {
+    this.#key = key === null ? null : toBuffer(key)
+    this.#allowFork = options.allowFork !== false
+    this.opening = this.#open(storage, key, options)
+    background(this.opening, () => {})
+  }
+
+  ready(): Promise<void> {
+    return this.opening
+  }
+
+  get key(): Buffer | null {
+    return this.#key
+  }
+
+  get discoveryKey(): Buffer | null {
+    if (this.#discoveryKey === null && this.#key !== null) {
+      this.#discoveryKey = toBuffer(discoveryKeyOf(this.#key))
+    }
+    return this.#discoveryKey
+  }
+
+  get id(): string | null {
+    return this.#key === null ? null : keyToText(this.#key)
+  }
+
+  get manifest(): Manifest | null {
+    const manifest = this.#log?.manifest ?? null
+    if (manifest !== null && this.#manifest === null) this.#manifest = withBuffers(manifest)
+    return this.#manifest
+  }
+
+  get compat(): boolean {
+    const { manifest } = this
+    return manifest !== null && this.#key !== null && isCompat(manifest, this.#key)
+  }
+
+  get fork(): number {
+    return this.#log?.fork ?? 0
+  }
+
+  /** The log. Only once it is open. */
+  get log(): Log {
+    if (this.#log === null) throw new HypercoreError('SESSION_CLOSED', 'The core is not open')
+    return this.#log
+  }
+
+  /** The view on the log as it is now. Only once it is open. */
+  get live(): View {
+    if (this.#live === null) throw new HypercoreError('SESSION_CLOSED', 'The core is not open')
+    return this.#live
+  }
+
+  get peers(): CorePeer[] {
+    if (this.#log === null || this.#log.status !== 'open') return []
+    return this.#log.peers.map((info) => this.#peers.of(info))
+  }
+
+  /** Which blocks are here, as packages ask for it. */
+  get bitfield(): { get(index: number): boolean } {
+    return { get: (index) => this.opened && this.log.has(index) }
+  }
+
+  get replicator(): {
+    readonly peers: CorePeer[]
+    readonly findingPeers: number
+    attached(mux: Mux): boolean
+  } {
+    const { peers, findingPeers } = this
+    return { peers, findingPeers, attached: (mux) => this.#attached.has(mux) }
+  }
+
+  readonly #attached: WeakSet<Mux> = new WeakSet()
+
+  /** Replicates over the connection, as soon as the log is open. */
+  attach(mux: Mux): void {
+    if (this.#attached.has(mux)) return
+    this.#attached.add(mux)
+    if (this.opened) {
+      this.log.replicate(mux)
+      return
+    }
+    mux.pause(this)
+    const attached = this.opening.then(() => {
+      if (this.closing === null) this.log.replicate(mux)
+      mux.resume(this)
+    })
+    background(attached, () => mux.destroy())
+  }
+
+  /** Resolves, with how to end it, when no other session is exclusive. */
+  async lockExclusive(): Promise<() => void> {
+    const [taken, held] = [deferred<void>(), deferred<void>()]
+    const lock = this.#exclusive.exclusive(() => {
+      taken.resolve()
+      return held.promise
+    })
+    background(lock, () => {})
+    await taken.promise
+    return () => held.resolve()
+  }
+
+  /** One session more, or less, wants the log to be downloaded. */
+  setActive(active: boolean): void {
+    this.#wanting += active ? 1 : -1
+    if (this.#log?.status !== 'open') return
+    if (this.#wanting > 0) this.#active ??= this.#log.session({ active: true })
+    else this.#rest()
+  }
+
+  /** Removes the log from the disk, for all sessions. */
+  async purge(): Promise<void> {
+    this.#rest()
+    await this.log.purge()
+    await this.closeSessions(null)
+  }
+
+  hasSession(): boolean {
+    return this.activeSessions > 0
+  }
+
+  snapshotOf(view: View): SnapshotView {
+    return new SnapshotView(view)
+  }
+
+  snapshotsOf(view: View): Snapshots {
+    return view instanceof BatchView ? view.snapshots : this.snapshots
+  }
+
+  /** The batch of that name, or of that atom, made anew if it is to be or there is none. */
+  batch(id: string | object, overwrite: boolean): BatchView {
+    let batch = this.#batches.get(id)
+    if (batch === undefined || overwrite) {
+      batch = new BatchView(this.live, typeof id === 'string' ? id : null, new Snapshots())
+      this.#batches.set(id, batch)
+    }
+    return batch
+  }
+
+  /** Nobody looks at the batch any more: one with a name stays, as in Hypercore; an atom's goes. */
+  dropAtom(atom: object): void {
+    this.#batches.delete(atom)
+  }
+
+  /** To all sessions, the youngest first. */
+  emitToAll(name: string, ...args: unknown[]): void {
+    for (const session of [...this.sessions].reverse()) session.emit(name, ...args)
+  }
+
+  /** To the sessions that look at that view. */
+  emitToView(view: View, name: string, ...args: unknown[]): void {
+    for (const session of [...this.sessions].reverse()) {
+      if (session.state === view) session.emit(name, ...args)
+    }
+  }
+
+  /** Waits until something may have changed for those who wait for an update; false: no reason to wait. */
+  async mayFindMore(signal: AbortSignal): Promise<boolean> {
+    if (this.#hadPeers || this.findingPeers === 0 || signal.aborted) return false
+    await new Promise<void>((resolve) => {
+      this.#wakeUpdates.push(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    return !signal.aborted
+  }
+
+  /** Somebody has looked for peers long enough, or one was found. */
+  wakeUpdates(): void {
+    const waiting = this.#wakeUpdates
+    this.#wakeUpdates = []
+    for (const wake of waiting) wake()
+  }
+
+  /** The last session that kept it open is closed. */
+  close(): Promise<void> {
+    this.closing ??= this.#close()
+    return this.closing
+  }
+
+  async closeSessions(error: Error | null): Promise<void> {
+    await Promise.allSettled([...this.sessions].map((session) => session.close({ error })))
+  }
+
+  async #open(
+    storage: HypercoreStorage | undefined,
+    key: Uint8Array | null,
+    options: HypercoreOptions
+  ): Promise<void> {
+    const mayReorg = (plan: ReorgPlan): Promise<boolean> => this.#judge(plan)
+    const opening = openCore(storage, key, options, { mayReorg })
+    const { log, keyPair } = await translated(opening, this.discoveryKey)
+    this.#log = log
+    this.#key = toBuffer(log.key)
+    this.#live = new LiveView(log)
+    this.keyPair = keyPair
+    this.#listen(log)
+    if (options.manifest) this.#manifest = manifestFrom(options.manifest)
+    this.opened = true
+  }
+
+  #rest(): void {
+    const active = this.#active
+    this.#active = null
+    if (active !== null) background(active.close(), () => {})
+  }
+
+  #listen(log: Log): void {
+    let before = log.length
+    log.on('append', (length) => {
+      // A cut to the same length is a new fork number, and nothing appended.
+      if (length === before) this.#cut(length, length)
+      else this.emitToView(this.live, 'append')
+      before = length
+    })
+    log.on('truncate', (length, ancestor) => {
+      before = length
+      this.#cut(length, ancestor)
+    })
+    log.on('peer-add', (info) => {
+      this.#hadPeers = true
+      this.wakeUpdates()
+      this.emitToAll('peer-add', this.#peers.of(info))
+    })
+    log.on('peer-remove', (info) => this.emitToAll('peer-remove', this.#peers.of(info)))
+    log.on('download', (block) => this.#transferred('download', block))
+    log.on('upload', (block) => this.#transferred('upload', block))
+    log.on('conflict', ({ length, fork, proof }) => {
+      this.emitToAll('conflict', length, fork, proof)
+    })
+    log.on('fault', (error, info) => {
+      this.emitToAll('verification-error', error, null, null, this.#peers.of(info))
+    })
+  }
+
+  #transferred(name: 'download' | 'upload', { index, byteLength, peer }: Transfer): void {
+    for (const session of [...this.sessions].reverse()) {
+      session.emit(name, index, byteLength - session.padding, this.#peers.of(peer))
+    }
+  }
+
+  #cut(length: number, ancestor: number): void {
+    this.snapshots.cut(ancestor)
+    this.requests.cut(ancestor)
+    this.emitToView(this.live, 'truncate', ancestor, this.log.fork)
+    if (length > ancestor) this.emitToView(this.live, 'append')
+  }
+
+  /** As Logwood judges by default; what goes is kept for the snapshots first. */
+  async #judge({ ancestor, depth }: ReorgPlan): Promise<boolean> {
+    if (!this.#allowFork) return false
+    const { length } = this.log
+    if (depth > Math.max(MAX_REORG_DEPTH_BLOCKS, Math.floor(length / 2))) return false
+    await this.snapshots.keep(this.live, ancestor, length)
+    return true
+  }
+
+  async #close(): Promise<void> {
+    await this.opening.catch(() => {})
+    this.#rest()
+    await this.#log?.close()
+    this.closed = true
+    await this.closeSessions(null)
+  }
+}

@@ -1,0 +1,149 @@
+// What a session changes: the log, or its batch. Whoever has to know the length beforehand is alone while it writes.
+import type { KeyPair } from '../crypto/key-pair.ts'
+import { equalBytes } from '../util/bytes.ts'
+import { BatchView } from './batch-view.ts'
+import type { EncryptionProvider } from './encryption.ts'
+import { HypercoreError, translated } from './errors.ts'
+import { type PublicKeyPair, signingPair } from './options.ts'
+import type { SharedCore } from './shared-core.ts'
+import type { Extent, View } from './view.ts'
+
+export interface AppendOptions {
+  /** Who signs, in place of the session's pair. */
+  keyPair?: KeyPair | PublicKeyPair | null
+  /** Nothing is appended if the core would become longer. */
+  maxLength?: number
+  /** True: also where the session has no key pair. */
+  writable?: boolean
+  signature?: Uint8Array | null
+}
+
+export interface TruncateOptions {
+  /** By default the next one. */
+  fork?: number
+  keyPair?: KeyPair | PublicKeyPair | null
+  signature?: Uint8Array | null
+}
+
+export interface CommitOptions {
+  /** Commits so many blocks of the batch; all by default. */
+  length?: number
+  keyPair?: KeyPair | PublicKeyPair | null
+}
+
+export interface AppendWish {
+  readonly core: SharedCore
+  readonly view: View
+  readonly provider: EncryptionProvider | null
+  readonly keyPair: KeyPair | PublicKeyPair | null
+  readonly options: AppendOptions
+}
+
+/** The new length, or the present one if it is above maxLength. */
+export async function appendTo(wish: AppendWish, blocks: Uint8Array[]): Promise<Extent> {
+  const { core, view, provider, keyPair, options } = wish
+  const { maxLength = -1 } = options
+  assertSupported(options.signature)
+  if (view.kind === 'live') assertSigner(core, keyPair)
+  const write = async (): Promise<Extent> => {
+    const { length, byteLength, fork } = view
+    if (maxLength >= 0 && length + blocks.length > maxLength) return { length, byteLength }
+    if (blocks.length === 0) return { length, byteLength }
+    if (provider !== null) {
+      for (const [i, block] of blocks.entries())
+        await provider.encrypt(length + i, block, fork, contextOf(core))
+    }
+    if (!(view instanceof BatchView)) return core.log.append(blocks)
+    const extent = view.append(blocks)
+    core.emitToView(view, 'append')
+    return extent
+  }
+  const isAlone = provider !== null || maxLength >= 0 || view.kind === 'batch'
+  const done = isAlone ? core.writes.exclusive(write) : core.writes.shared(write)
+  return translated(done, core.discoveryKey)
+}
+
+export async function truncateTo(
+  core: SharedCore,
+  view: View,
+  newLength: number,
+  options: TruncateOptions
+): Promise<void> {
+  assertSupported(options.signature)
+  const work = core.writes.exclusive(async () => {
+    const { fork = view.fork + 1 } = options
+    if (newLength > view.length) {
+      throw new HypercoreError(
+        'INVALID_OPERATION',
+        `Not a truncation: ${newLength} must be at most ${view.length}`,
+        { discoveryKey: core.discoveryKey }
+      )
+    }
+    if (newLength === view.length && fork === view.fork) return
+    const snapshots = core.snapshotsOf(view)
+    await snapshots.keep(view, newLength, view.length)
+    if (!(view instanceof BatchView)) return core.log.truncate(newLength, { fork })
+    view.truncate(newLength, fork, await byteLengthAt(core, newLength))
+    snapshots.cut(newLength)
+    core.emitToView(view, 'truncate', newLength, fork)
+  })
+  return translated(work, core.discoveryKey)
+}
+
+/** The log's new extent; null if it went another way than the batch. */
+export function commitTo(
+  core: SharedCore,
+  batch: BatchView,
+  options: CommitOptions
+): Promise<Extent | null> {
+  const work = core.writes.exclusive(async () => {
+    const blocks = await batch.pending(options.length ?? batch.length)
+    if (blocks === null) return null
+    if (blocks.length > 0) await core.log.append(blocks)
+    const { length, byteLength } = core.live
+    batch.committed({ length, byteLength })
+    return { length, byteLength }
+  })
+  return translated(work, core.discoveryKey)
+}
+
+export async function clearIn(core: SharedCore, start: number, end: number): Promise<number> {
+  const work = core.writes.exclusive(async () => {
+    await core.snapshots.keep(core.live, start, end)
+    const { freedBytes } = await core.log.clear(start, end)
+    return freedBytes
+  })
+  return translated(work, core.discoveryKey)
+}
+
+/** What an encryption provider may know of the core. */
+export function contextOf(core: SharedCore): SharedCore & { readonly key: Buffer } {
+  return core as SharedCore & { readonly key: Buffer }
+}
+
+async function byteLengthAt(core: SharedCore, length: number): Promise<number> {
+  if (length >= core.log.length) return core.log.byteLength
+  let byteLength = 0
+  for (let index = 0; index < length; index++) {
+    byteLength += (await core.log.get(index)).byteLength
+  }
+  return byteLength
+}
+
+function assertSigner(core: SharedCore, pair: KeyPair | PublicKeyPair | null): void {
+  const own = core.log.keyPair
+  const asked = signingPair(pair)
+  if (asked === null || (own !== null && equalBytes(asked.publicKey, own.publicKey))) return
+  throw new HypercoreError(
+    'BAD_ARGUMENT',
+    'The key pair is not that of the core, or not a declared signer',
+    {
+      discoveryKey: core.discoveryKey
+    }
+  )
+}
+
+function assertSupported(signature: Uint8Array | null | undefined): void {
+  if (!signature) return
+  throw new HypercoreError('INVALID_OPERATION', 'Signatures made elsewhere are not supported here')
+}

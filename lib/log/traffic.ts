@@ -1,0 +1,96 @@
+// What a user may say about the exchange of a log with its peers: the options with which it is opened, and the
+// switches that can be changed while it runs.
+
+import { ArgumentError } from '../errors.ts'
+import type { Direction } from '../replication/switches.ts'
+import type { Authorize, TrafficOptions } from '../replication/traffic.ts'
+import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
+import type { OpenedLog } from './opened-log.ts'
+
+/** Who wants what of a log: what `authorize` is asked about. */
+export interface AuthorizeQuestion {
+  /** Public key of the other end of the connection; null where the stream below does not tell. */
+  readonly peer: Uint8Array | null
+  /** The log's key. */
+  readonly log: Uint8Array
+  /** `upload`: may it have blocks of ours; `download`: may we have blocks of it. */
+  readonly direction: Direction
+}
+
+export interface ReplicationOptions {
+  /** Whether peers get blocks from here; true by default. See setUpload. */
+  upload?: boolean
+  /** Whether blocks are fetched, and the log grows, from peers; true by default. See setDownload. */
+  download?: boolean
+  /**
+   * Whether this session wants the log to be downloaded as long as it is open; true by default. Without any such
+   * session a log downloads only while a call waits for it, and `lingerMs` longer; then channels on which the other
+   * side wants nothing either are closed, and opened again when somebody does.
+   */
+  active?: boolean
+  /** Milliseconds; by default a random time from 20,000 to 40,000. */
+  lingerMs?: number
+  /**
+   * Who may have, or give, this log: asked for each connection before we show that we have it. Refused in both
+   * directions, a peer is answered as if the log were unknown here. What throws or rejects means no. See reauthorize.
+   */
+  authorize?: (question: AuthorizeQuestion) => boolean | Promise<boolean>
+}
+
+export const REPLICATION_KEYS: readonly (keyof ReplicationOptions)[] = [
+  'upload',
+  'download',
+  'active',
+  'lingerMs',
+  'authorize'
+]
+
+/** @throws ArgumentError INVALID_ARGUMENT */
+export function checkReplicationOptions(options: ReplicationOptions, call: string): void {
+  for (const name of ['upload', 'download', 'active'] as const) {
+    if (options[name] !== undefined) checkBoolean(options[name], `${call}: ${name}`)
+  }
+  if (options.lingerMs !== undefined) checkInteger(options.lingerMs, 0, `${call}: lingerMs`)
+  if (options.authorize !== undefined && typeof options.authorize !== 'function') {
+    throw new ArgumentError('INVALID_ARGUMENT', `${call}: authorize must be a function`)
+  }
+}
+
+/** What the replicator has to know of them: who is active, the sessions say. */
+export function trafficOptions(options: ReplicationOptions): TrafficOptions {
+  const { upload = true, download = true, lingerMs } = options
+  return { upload, download, active: false, ...(lingerMs === undefined ? {} : { lingerMs }) }
+}
+
+export function authorizer(
+  { authorize }: ReplicationOptions,
+  log: Uint8Array
+): Authorize | undefined {
+  if (authorize === undefined) return undefined
+  return (peer, direction) => authorize({ peer, log, direction })
+}
+
+export interface SwitchOptions {
+  /** Only for the peer with this public key, 32 bytes; it need not be connected. */
+  peer?: Uint8Array
+}
+
+/** @throws ArgumentError */
+export function setSwitch(
+  { replicator }: OpenedLog,
+  direction: Direction,
+  on: boolean | null,
+  options: SwitchOptions
+): void {
+  const call = direction === 'upload' ? 'setUpload' : 'setDownload'
+  checkOptions(options, ['peer'], call)
+  if (on !== null) checkBoolean(on, call)
+  const { peer = null } = options
+  if (peer !== null) checkBytes(peer, `${call}: peer`, 32)
+  replicator.traffic.set(direction, on, peer)
+}
+
+function checkBoolean(value: unknown, what: string): void {
+  if (typeof value === 'boolean') return
+  throw new ArgumentError('INVALID_ARGUMENT', `${what} must be true or false, got ${String(value)}`)
+}

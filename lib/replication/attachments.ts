@@ -1,0 +1,79 @@
+// Attachments: the connections that a log is attached to. Owner of the list.
+import type { Mux } from '../mux/mux.ts'
+import { Attachment, type AttachmentEvents } from './attachment.ts'
+import type { Peer, PeerContext } from './peer.ts'
+
+export class Attachments {
+  readonly #events: Omit<AttachmentEvents, 'onDetached'>
+  readonly #byMux: Map<Mux, Attachment> = new Map()
+
+  constructor(events: Omit<AttachmentEvents, 'onDetached'>) {
+    this.#events = events
+  }
+
+  /** Whether there is a connection over which something may come. */
+  get isConnected(): boolean {
+    this.#prune()
+    return this.#byMux.size > 0
+  }
+
+  /** Idempotent. */
+  add(mux: Mux, context: PeerContext): void {
+    this.#prune()
+    if (this.#byMux.has(mux)) return
+    const { onEnded } = this.#events
+    const attachment = new Attachment(mux, context, {
+      ...this.#events,
+      onDetached: () => {
+        this.#byMux.delete(mux)
+        onEnded()
+      }
+    })
+    this.#byMux.set(mux, attachment)
+    attachment.open()
+  }
+
+  /** The other side opened the log over this connection before it was attached. */
+  meet(mux: Mux): void {
+    this.#byMux.get(mux)?.meet()
+  }
+
+  remove(mux: Mux): void {
+    const attachment = this.#byMux.get(mux)
+    this.#byMux.delete(mux)
+    attachment?.close()
+  }
+
+  of(peer: Peer): Attachment | undefined {
+    for (const attachment of this.#byMux.values()) if (attachment.peer === peer) return attachment
+    return undefined
+  }
+
+  /** Flags may be others; and where the log is wanted again, its channel is opened if it was closed. */
+  trafficChanged(): void {
+    for (const attachment of [...this.#byMux.values()]) {
+      attachment.tellFlags()
+      attachment.wake()
+    }
+  }
+
+  /** Asks for each connection again what may flow, and ends what may not any more. */
+  async review(): Promise<void> {
+    await Promise.all([...this.#byMux.values()].map((attachment) => attachment.review()))
+  }
+
+  mayBringMore(): boolean {
+    for (const attachment of this.#byMux.values()) if (attachment.mayBringMore()) return true
+    return false
+  }
+
+  close(): void {
+    for (const attachment of [...this.#byMux.values()]) attachment.close()
+    this.#byMux.clear()
+  }
+
+  /** A connection that ended while the log had no channel on it did not say so. */
+  #prune(): void {
+    for (const mux of this.#byMux.keys()) if (mux.isClosed) this.#byMux.delete(mux)
+  }
+}
