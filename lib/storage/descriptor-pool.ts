@@ -81,7 +81,7 @@ export class PooledFile implements RandomAccess {
   /** Operations on their way, which need the descriptor. */
   #pins = 0
   #used = false
-  /** Goes up with every write; a sync covers those begun before it. */
+  /** Goes up with every write, at its end at the latest; a sync covers those counted before it. */
   #writes = 0
   #syncedWrites = 0
   #failure: Error | null = null
@@ -175,6 +175,8 @@ export class PooledFile implements RandomAccess {
       writev(fd, left, at, (error, written) => {
         const rest = error ? [] : dropBytes(left, written)
         if (rest.length > 0 && written > 0) return next(at + written, rest)
+        // Once more, as a sync that began in between does not cover it.
+        this.#writes++
         this.#unpin()
         callback(error ?? (rest.length > 0 ? new Error('Nothing could be written') : null))
       })
@@ -214,8 +216,10 @@ export class PooledFile implements RandomAccess {
     const file = new RandomAccessFile(this.#path, { writable: true })
     file.open((failed) => {
       if (failed) return callback(failed)
-      this.#writes++
-      file.del(offset, byteLength, (error) => file.close(() => callback(error)))
+      file.del(offset, byteLength, (error) => {
+        this.#writes++
+        file.close(() => callback(error))
+      })
     })
   }
 

@@ -27,7 +27,7 @@ const SYNCS_AT_ONCE = 4
 export interface JournaledTarget {
   /** What was written to it so far is on the disk. */
   syncFile(): Promise<void>
-  /** It holds all its records, synced. */
+  /** The journal has no more records of it. */
   settled(): void
 }
 
@@ -36,6 +36,8 @@ export class Journal {
   readonly #maxDataBytes: number
   /** Files with records that they may not hold, synced: the number of the last one. */
   readonly #live: Map<JournaledTarget, number> = new Map()
+  /** Files with records in this half that would be done again, whether the files hold them or not. */
+  readonly #recorded: Set<JournaledTarget> = new Set()
   #syncing: Promise<void> | null = null
   #starting: Promise<void> | null = null
   #settling: Promise<void> | null = null
@@ -114,13 +116,16 @@ export class Journal {
     const group = this.#oplog.prepare([encodeRecord(record)], null)
     this.#oplog.file.writeNow(group.byteOffset, group.bytes)
     this.#oplog.advance(group)
-    if (target !== null) this.#live.set(target, this.#oplog.lastSeq)
+    if (target !== null) {
+      this.#live.set(target, this.#oplog.lastSeq)
+      this.#recorded.add(target)
+    }
     this.#settleSoon()
   }
 
-  /** Whether the file has records that it may not hold, synced. */
-  isLive(target: JournaledTarget): boolean {
-    return this.#live.has(target)
+  /** Whether replaying would write to the file. */
+  hasRecords(target: JournaledTarget): boolean {
+    return this.#recorded.has(target)
   }
 
   /**
@@ -135,6 +140,7 @@ export class Journal {
       else break
     }
     this.record(null, record)
+    for (const target of targets) this.#recorded.delete(target)
   }
 
   /** The records of a place are void, and its files, which are about to go, need no sync. */
@@ -143,6 +149,7 @@ export class Journal {
     this.record(null, { kind: 'dropped', file: 0, place })
     for (const target of targets) {
       this.#live.delete(target)
+      this.#recorded.delete(target)
       target.settled()
     }
   }
@@ -184,6 +191,9 @@ export class Journal {
     this.#oplog.advance(group)
     this.#mustStart = false
     this.#hasSettled = false
+    const targets = [...this.#recorded]
+    this.#recorded.clear()
+    for (const target of targets) target.settled()
   }
 
   /** Half full: brings the files up to date beside the work, once, so that little is left to do when it is full. */
@@ -216,9 +226,7 @@ export class Journal {
     } catch (error) {
       throw this.#fail(error)
     }
-    if (this.#live.get(target) !== seq) return
-    this.#live.delete(target)
-    target.settled()
+    if (this.#live.get(target) === seq) this.#live.delete(target)
   }
 
   async #syncJournal(): Promise<void> {

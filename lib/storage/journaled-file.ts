@@ -48,7 +48,7 @@ export class JournaledFile implements RandomAccess, JournaledTarget {
 
   close(callback: Done): void {
     this.#isOpen = false
-    if (this.#journal.isLive(this)) callback(null)
+    if (this.#journal.hasRecords(this)) callback(null)
     else this.#release(callback)
   }
 
@@ -134,22 +134,32 @@ export class JournaledFile implements RandomAccess, JournaledTarget {
 
   async #writeAlone(offset: number, bytes: Uint8Array): Promise<void> {
     await this.#leaveJournal()
-    await this.#writeInner(offset, bytes)
+    await this.#unrecordedly(this.#writeInner(offset, bytes))
   }
 
   async #del(offset: number, byteLength: number): Promise<void> {
     const { del } = this.#inner
     if (del === undefined) return
     await this.#leaveJournal()
-    await done((callback) => del.call(this.#inner, offset, byteLength, callback))
+    await this.#unrecordedly(
+      done((callback) => del.call(this.#inner, offset, byteLength, callback))
+    )
+  }
+
+  /** Counted when it is over: a sync that began before does not cover it. */
+  async #unrecordedly(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } finally {
+      this.#unrecorded++
+    }
   }
 
   /** What is done to the file next is not recorded. */
   async #leaveJournal(): Promise<void> {
-    while (this.#journal.isLive(this)) {
+    while (this.#journal.hasRecords(this)) {
       await this.#journal.voids([this], { kind: 'settled', ...this.#target })
     }
-    this.#unrecorded++
   }
 
   async #writeInner(offset: number, bytes: Uint8Array): Promise<void> {
