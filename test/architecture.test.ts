@@ -21,6 +21,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   replication: ['util', 'crypto', 'merkle', 'mux'],
   // merkle: proofs and heads are part of the public face; storage: a log is opened from files.
   log: ['util', 'crypto', 'merkle', 'storage', 'core', 'replication', 'secret-stream', 'mux'],
+  // storage: the files of a store; core: keys of logs; mux and replication: whether a peer may have a log that it opens.
+  store: ['util', 'crypto', 'storage', 'core', 'secret-stream', 'mux', 'replication', 'log'],
   backup: ['util', 'crypto', 'merkle', 'core', 'storage', 'log'],
   // The shape of npm hypercore and corestore over a log and a store: types and names of all that they are made of.
   hypercore: ['util', 'crypto', 'storage', 'core', 'mux', 'secret-stream', 'replication', 'log'],

@@ -18,6 +18,7 @@ const VALUES = [
   'SecretStream',
   'StateError',
   'StorageError',
+  'Store',
   'UnavailableError',
   'assembleSignature',
   'blockKeyOf',
@@ -36,6 +37,7 @@ const VALUES = [
 ]
 
 const TYPES = [
+  'AccessRequest',
   'AppendOptions',
   'AuditOptions',
   'AuditReport',
@@ -67,6 +69,7 @@ const TYPES = [
   'LogConflict',
   'LogEvents',
   'LogInfo',
+  'LogName',
   'LogOptions',
   'Manifest',
   'Node',
@@ -80,6 +83,7 @@ const TYPES = [
   'ReorgPlan',
   'RepairOptions',
   'RepairReport',
+  'ReplicateOptions',
   'ReplicationOptions',
   'RestoreOptions',
   'RestoredLog',
@@ -88,6 +92,11 @@ const TYPES = [
   'SignatureShare',
   'StorageFactory',
   'StorageInfo',
+  'StoreEntry',
+  'StoreLimits',
+  'StoreLogOptions',
+  'StoreOptions',
+  'StoreStats',
   'SwitchOptions',
   'SyncStatus',
   'SyncedOptions',

@@ -12,7 +12,13 @@ import { Oplog } from '../storage/oplog.ts'
 import type { Identity } from '../storage/oplog-format.ts'
 import { type OplogPosition, type OplogScan, scanOplog } from '../storage/oplog-scan.ts'
 import { emptyPage, sealedPage } from '../storage/presence-file.ts'
-import { PLACE_DAMAGED, readSecret, type Secret, writeSecret } from '../storage/secret-file.ts'
+import {
+  PLACE_DAMAGED,
+  PLACE_RESTORED,
+  readSecret,
+  type Secret,
+  writeSecret
+} from '../storage/secret-file.ts'
 import { equalBytes } from '../util/bytes.ts'
 import type { SignedTree } from './change.ts'
 import { headerBody } from './change-format.ts'
@@ -110,7 +116,14 @@ async function openFound(
   const recovery = await recoverSteady(context, scan, onDamage)
   const { state, position, isClean, lost, synced, replayed } = recovery
   const secret = await readSecret(files.secret)
-  const manifest = state.manifest === null ? null : decodeManifest(state.manifest)
+  let manifest = state.manifest === null ? null : decodeManifest(state.manifest)
+  // Fetched so far, or about to be, by its key alone; now by its owner. The next header, written before anything is
+  // signed, keeps it.
+  const isLearned = manifest === null && options.keyPair !== undefined
+  if (isLearned) {
+    manifest = ownerOf({ ...options, key }, null).manifest
+    if (manifest !== null) state.manifest = encodeManifest(manifest)
+  }
   const keyPair = usableKeyPair(options.keyPair ?? secret, manifest, key)
   if (!isSigned(state, manifest, key)) {
     throw new StorageError('CORRUPT', 'oplog holds a head whose signature is not that of the log')
@@ -132,7 +145,7 @@ async function openFound(
   if (conflict !== null) fence.freeze(decodeConflict(conflict).fork)
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
   const opened = { ...context, readOnly, key, keyPair, manifest, state, oplog, fence }
-  return { ...opened, isClean, synced, replayed }
+  return { ...opened, isClean: isClean && !isLearned, synced, replayed }
 }
 
 /**
@@ -206,12 +219,13 @@ async function create(
   await files.presence.write(0, sealedPage(emptyPage(), 0))
   await files.presence.sync()
   if (keyPair !== null) {
-    await writeSecret(files.secret, { ...keyPair, place: await files.secretPlace() })
+    const place = files.inCopy ? PLACE_RESTORED : await files.secretPlace()
+    await writeSecret(files.secret, { ...keyPair, place })
   }
   const state = await CoreState.open(files, onDamage)
   if (manifest !== null) state.manifest = encodeManifest(manifest)
   const oplog = await firstHalf(files, identity, state, env)
-  const fence = new Fence(null)
+  const fence = new Fence(files.inCopy && keyPair !== null ? 'copied' : null)
   const opened = { ...context, key, keyPair, manifest, state, oplog, fence }
   return { ...opened, isClean: true, synced: state.head, replayed: nothingReplayed }
 }

@@ -1,4 +1,4 @@
-// Connections: the encrypted connections that a log was given to replicate over, and the multiplexer on each.
+// Connections: the encrypted connections that a log, or a store of logs, was given to replicate over, and the multiplexer on each.
 // One multiplexer serves all logs on a connection.
 
 import type { KeyPair } from '../crypto/key-pair.ts'
@@ -6,7 +6,6 @@ import type { Env } from '../env.ts'
 import { ArgumentError } from '../errors.ts'
 import { type ForeignStream, fromForeignStream } from '../mux/foreign-stream.ts'
 import { Mux } from '../mux/mux.ts'
-import type { Replicator } from '../replication/replicator.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import { createRawPair } from '../secret-stream/raw-pair.ts'
 import { SecretStream } from '../secret-stream/secret-stream.ts'
@@ -24,12 +23,17 @@ export type EncryptedStream = SecretStream | ForeignStream
 
 const muxes: WeakMap<object, Mux> = new WeakMap()
 
+/** Who replicates over them: the replicator of a log, or a store. */
+export interface Attachable {
+  attach(mux: Mux): void
+}
+
 export class Connections {
-  readonly #replicator: Replicator
+  readonly #replicator: Attachable
   readonly #env: Env
   readonly #owned: Set<SecretStream> = new Set()
 
-  constructor(replicator: Replicator, env: Env) {
+  constructor(replicator: Attachable, env: Env) {
     this.#replicator = replicator
     this.#env = env
   }

@@ -95,17 +95,23 @@ export class Log<T = Uint8Array> extends Resource {
   static async open<T>(location: Location, options: LogOptions<T> = {}): Promise<Log<T>> {
     checkLogOptions(options)
     throwIfAborted(options.signal)
-    const encoding = encodingOf(options.encoding)
-    const { encryption = null, active = true } = options
+    // Before anything is made.
+    encodingOf(options.encoding)
     const opened = await OpenedLog.open(location, options)
     try {
-      const cipher = encryption === null ? null : cipherOf(encryption, opened)
-      return new Log<T>(opened, { encoding, cipher, snapshot: null, active })
+      return Log.over(opened, options)
     } catch (error) {
-      opened.acquire(null)
-      await opened.release(null)
+      await opened.close()
       throw error
     }
+  }
+
+  /** For stores: a session of a log that is open. @throws ArgumentError */
+  static over<T>(opened: OpenedLog, options: SessionOptions<T>): Log<T> {
+    const { encryption = null, active = true } = options
+    const encoding = encodingOf(options.encoding)
+    const cipher = encryption === null ? null : cipherOf(encryption, opened)
+    return new Log<T>(opened, { encoding, cipher, snapshot: null, active })
   }
 
   /** 32 bytes: what readers need. */

@@ -52,6 +52,14 @@ export type LogEvents = {
 /** Those of LogOptions that are not the core's. */
 export type OpenedOptions = ReplicationOptions & Pick<LogOptions<unknown>, 'settleMs' | 'mayReorg'>
 
+/** A store, which has logs open for peers, too. */
+export interface LogOwner {
+  /** The last session is closed: instead of closing the log. */
+  unused(log: OpenedLog): Promise<void>
+  /** It closes, for whatever reason; may be awaited by whoever opens it next. */
+  closing(log: OpenedLog, done: Promise<void>): void
+}
+
 export class OpenedLog {
   readonly core: Core
   readonly env: Env
@@ -63,6 +71,8 @@ export class OpenedLog {
   readonly #unsubscribe: Unsubscribe
   /** Each with the number of its sessions. */
   readonly #snapshots: Map<Snapshot, number> = new Map()
+  #owner: LogOwner | null = null
+  #lastTransferAt = Number.NEGATIVE_INFINITY
   #sessions = 0
   #closing: Promise<void> | null = null
 
@@ -105,6 +115,17 @@ export class OpenedLog {
 
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
+    const { env = systemEnv } = options
+    const files = await LogFiles.open(location ?? memoryStorage(), { ...options, env })
+    return OpenedLog.over(files, options)
+  }
+
+  /** Over files that are open already, and that it closes. With an owner, the last session does not close the log. */
+  static async over<T>(
+    files: LogFiles,
+    options: LogOptions<T>,
+    owner: LogOwner | null = null
+  ): Promise<OpenedLog> {
     const { key, encoding: _, signal: __, durability, env = systemEnv, ...others } = options
     const { settleMs: ___, mayReorg: ____, encryption: _____, limits: ______, ...rest } = others
     const coreOptions = {
@@ -113,8 +134,9 @@ export class OpenedLog {
       ...(key === undefined ? {} : { key: keyOf(key) }),
       ...(durability === undefined ? {} : { durability })
     }
-    const files = await LogFiles.open(location ?? memoryStorage(), { ...rest, env })
-    return new OpenedLog(await Core.open(files, coreOptions), env, options)
+    const log = new OpenedLog(await Core.open(files, coreOptions), env, options)
+    log.#owner = owner
+    return log
   }
 
   /** What a cipher has to know. */
@@ -139,8 +161,7 @@ export class OpenedLog {
 
   /** Closes for all sessions, and removes the log's files. @throws StateError NOT_WRITABLE; StorageError */
   purge(): Promise<void> {
-    this.#closing ??= this.#close(() => this.core.purge())
-    return this.#closing
+    return this.#beginClosing(() => this.core.purge())
   }
 
   /** One session less; the last one closes all. */
@@ -149,8 +170,25 @@ export class OpenedLog {
     if (active) this.replicator.traffic.activity.release()
     if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
-    this.#closing ??= this.#close(() => this.core.close())
-    return this.#closing
+    return this.#owner === null ? this.close() : this.#owner.unused(this)
+  }
+
+  /** For the last session, or the owner: closes all. */
+  close(): Promise<void> {
+    return this.#beginClosing(() => this.core.close())
+  }
+
+  get isOpen(): boolean {
+    return this.#closing === null
+  }
+
+  get sessions(): number {
+    return this.#sessions
+  }
+
+  /** When a block came or went last, by the clock of `env`. */
+  get lastTransferAt(): number {
+    return this.#lastTransferAt
   }
 
   #count(snapshot: Snapshot, step: 1 | -1): void {
@@ -161,6 +199,7 @@ export class OpenedLog {
 
   /** For every block that passes: costs nothing unless somebody listens. */
   #tell(event: 'download' | 'upload', peer: Peer, { index, value, nodes }: ProvenBlock): void {
+    this.#lastTransferAt = this.env.now()
     if (this.events.listenerCount(event) === 0) return
     this.events.emit(event, {
       index,
@@ -186,6 +225,14 @@ export class OpenedLog {
   #cut(length: number, ancestor: number): void {
     for (const snapshot of this.#snapshots.keys()) snapshot.cut(ancestor)
     this.events.emit('truncate', length, ancestor)
+  }
+
+  #beginClosing(closeCore: () => Promise<void>): Promise<void> {
+    if (this.#closing === null) {
+      this.#closing = this.#close(closeCore)
+      this.#owner?.closing(this, this.#closing)
+    }
+    return this.#closing
   }
 
   async #close(closeCore: () => Promise<void>): Promise<void> {

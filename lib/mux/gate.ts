@@ -26,6 +26,7 @@ export class Gate {
 export class VainOpens {
   #env: Env
   #gate: Gate
+  #burst: number = VAIN_OPENS_BURST
   #left: number = VAIN_OPENS_BURST
   #countedAt: number
   #timer: Disposable | null = null
@@ -34,6 +35,12 @@ export class VainOpens {
     this.#env = env
     this.#gate = gate
     this.#countedAt = env.now()
+  }
+
+  /** More of them are no offence here. */
+  widen(burst: number): void {
+    this.#left += Math.max(0, burst - this.#burst)
+    this.#burst = Math.max(burst, this.#burst)
   }
 
   count(): void {
@@ -63,7 +70,7 @@ export class VainOpens {
   #refill(): void {
     const now = this.#env.now()
     const gained = ((now - this.#countedAt) / 1000) * VAIN_OPENS_PER_SECOND
-    this.#left = Math.min(VAIN_OPENS_BURST, this.#left + gained)
+    this.#left = Math.min(this.#burst, this.#left + gained)
     this.#countedAt = now
   }
 }

@@ -7,8 +7,10 @@ import { type Env, systemEnv } from '../env.ts'
 import { ArgumentError, ProtocolError } from '../errors.ts'
 import { emptyBytes, fromUtf8 } from '../util/bytes.ts'
 import { type CodecState, decodeAt, uint } from '../util/codec.ts'
+import { deferred } from '../util/deferred.ts'
 import type { Channel, ChannelOptions } from './channel.ts'
 import {
+  type ChannelLimits,
   CONTROL_BATCH,
   CONTROL_CHANNEL,
   CONTROL_CLOSE,
@@ -38,6 +40,9 @@ export class Mux {
   readonly stream: MessageStream
   /** Called once at the end. Null: both sides ended in order. */
   onClose: ((error: Error | null) => void) | null = null
+  /** Resolves at the end. */
+  readonly closed: Promise<void>
+  #becomeClosed: () => void
   #outbox: Outbox
   #gate: Gate
   #vainOpens: VainOpens
@@ -49,6 +54,9 @@ export class Mux {
   constructor(stream: MessageStream, options: MuxOptions = {}) {
     const env = options.env ?? systemEnv
     this.stream = stream
+    const { promise, resolve } = deferred<void>()
+    this.closed = promise
+    this.#becomeClosed = resolve
     this.#outbox = new Outbox(stream)
     this.#gate = new Gate(stream)
     this.#vainOpens = new VainOpens(env, this.#gate)
@@ -107,6 +115,12 @@ export class Mux {
 
   unpair(key: ChannelKey): void {
     this.#pairing.setCallback(callbackKey(key), null)
+  }
+
+  /** The remote may open so many channels here, if that is more than so far. */
+  widen(limits: ChannelLimits): void {
+    this.#pairing.widen(limits)
+    this.#vainOpens.widen(limits.vainOpens)
   }
 
   cork(): void {
@@ -256,6 +270,7 @@ export class Mux {
     this.#vainOpens.stop()
     this.#endedAbruptly = this.#pairing.end()
     this.onClose?.(error)
+    this.#becomeClosed()
   }
 }
 

@@ -14,8 +14,8 @@ import { encode } from '../util/codec.ts'
 import { atEndOfTick } from '../util/end-of-tick.ts'
 import { Channel, type ChannelOptions, type ChannelOwner } from './channel.ts'
 import {
-  MAX_REMOTE_CHANNELS,
-  MAX_WAITING_OPENS,
+  type ChannelLimits,
+  defaultChannelLimits,
   PAIRING_TIMEOUT_MS,
   VAIN_CHANNEL_MS,
   WAITING_MESSAGE_COST_BYTES
@@ -30,8 +30,11 @@ import {
   type TheirOpen
 } from './meetings.ts'
 
-/** May open the channel, at once or before its promise resolves; else the remote's open is rejected. */
-export type PairingCallback = (id: Uint8Array | null) => void | Promise<void>
+/**
+ * May open the channel, at once or before its promise resolves; else the remote's open is rejected. It is shown the
+ * encoded handshake that came with it.
+ */
+export type PairingCallback = (id: Uint8Array | null, handshake: Uint8Array) => void | Promise<void>
 
 /** What the mux does for the pairing. */
 export interface PairingPort {
@@ -51,6 +54,7 @@ export interface PairingPort {
 
 export class Pairing {
   #port: PairingPort
+  #limits: ChannelLimits = defaultChannelLimits
   #meetings: Meetings = new Meetings()
   #callbacks: Map<string, PairingCallback> = new Map()
   #freeIds: number[] = []
@@ -79,6 +83,15 @@ export class Pairing {
 
   whenFree(key: string): Promise<void> {
     return this.#meetings.whenFree(key)
+  }
+
+  widen(limits: ChannelLimits): void {
+    const { remoteChannels, waitingOpens } = this.#limits
+    this.#limits = {
+      ...limits,
+      remoteChannels: Math.max(limits.remoteChannels, remoteChannels),
+      waitingOpens: Math.max(limits.waitingOpens, waitingOpens)
+    }
   }
 
   setCallback(key: string, callback: PairingCallback | null): void {
@@ -216,8 +229,8 @@ export class Pairing {
       this.#callbacks.get(meetingKey(open.protocol, open.channelId)) ??
       this.#callbacks.get(open.protocol)
     const isCrowded =
-      this.#theirs.size >= MAX_WAITING_OPENS ||
-      this.#theirs.size + this.#receiving.size >= MAX_REMOTE_CHANNELS
+      this.#theirs.size >= this.#limits.waitingOpens ||
+      this.#theirs.size + this.#receiving.size >= this.#limits.remoteChannels
     if (callback === undefined || isCrowded) {
       this.#port.onVainOpen()
       this.#port.sendReject(open.id)
@@ -236,12 +249,13 @@ export class Pairing {
     this.#theirs.set(open.id, theirs)
     meeting.theirs.push(theirs)
     this.#addKept(theirs, theirs.handshake.byteLength + WAITING_MESSAGE_COST_BYTES)
-    this.#ask(callback, meeting, open.channelId.byteLength > 0 ? copyOf(open.channelId) : null)
+    const id = open.channelId.byteLength > 0 ? copyOf(open.channelId) : null
+    this.#ask(meeting, () => callback(id, theirs.handshake))
   }
 
-  #ask(callback: PairingCallback, meeting: Meeting, id: Uint8Array | null): void {
+  #ask(meeting: Meeting, callback: () => void | Promise<void>): void {
     meeting.callbacks++
-    const asked = callback(id)
+    const asked = callback()
     if (asked === undefined) {
       this.#asked(meeting)
       return

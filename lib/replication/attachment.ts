@@ -82,6 +82,11 @@ export class Attachment {
     else this.#events.onEnded()
   }
 
+  /** The remote has opened its side before this one was here. */
+  meet(): void {
+    if (!this.#closed && this.#channel === null) this.#open()
+  }
+
   /** The log is wanted again: opens its channel if it is not. */
   wake(): void {
     if (!this.#started || this.#closed || this.#channel !== null || this.#mux.isClosed) return

@@ -38,6 +38,11 @@ export class Attachments {
     attachment.open()
   }
 
+  /** The other side opened the log over this connection before it was attached. */
+  meet(mux: Mux): void {
+    this.#byMux.get(mux)?.meet()
+  }
+
   remove(mux: Mux): void {
     const attachment = this.#byMux.get(mux)
     this.#byMux.delete(mux)

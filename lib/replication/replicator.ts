@@ -134,9 +134,14 @@ export class Replicator {
     return this.#attachments.isConnected
   }
 
-  /** Replicates over this connection, now and whenever the other side opens the log on it. Idempotent. */
-  attach(mux: Mux): void {
-    if (!this.#closed) this.#attachments.add(mux, this.#context)
+  /**
+   * Replicates over this connection, now and whenever the other side opens the log on it. Idempotent.
+   * @param isAsked the other side has opened it before, and waits
+   */
+  attach(mux: Mux, isAsked = false): void {
+    if (this.#closed) return
+    this.#attachments.add(mux, this.#context)
+    if (isAsked) this.#attachments.meet(mux)
   }
 
   detach(mux: Mux): void {

@@ -4,7 +4,8 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
-import { diskStorage, File } from './file.ts'
+import { diskStorage } from './disk-storage.ts'
+import { File } from './file.ts'
 
 /** Read and written in pieces of this many bytes. */
 const PIECE_BYTES = 1024 * 1024

@@ -125,3 +125,20 @@ declare module 'hypercore10' {
   // biome-ignore lint/style/noDefaultExport: the package is CommonJS
   export default Hypercore
 }
+
+declare module 'corestore' {
+  import type { Duplex } from 'node:stream'
+  import type Hypercore from 'hypercore'
+
+  class Corestore {
+    constructor(storage: unknown, options?: { primaryKey?: Uint8Array; unsafe?: boolean })
+    readonly primaryKey: Uint8Array
+    ready(): Promise<void>
+    close(): Promise<void>
+    get(options: { name?: string; key?: Uint8Array }): Hypercore
+    namespace(name: string): Corestore
+    replicate(target: boolean | object): Duplex
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Corestore
+}

@@ -6,7 +6,7 @@ import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { Core } from '../../lib/core/core.ts'
 import { createKeyPair, type KeyPair } from '../../lib/crypto/key-pair.ts'
-import { diskStorage } from '../../lib/storage/file.ts'
+import { diskStorage } from '../../lib/storage/disk-storage.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
 
 export const GOLDEN_FILES: readonly string[] = ['oplog', 'blocks', 'nodes', 'presence', 'secret']

@@ -1,0 +1,30 @@
+// Numbers of stores, all ours to tune.
+
+/** Descriptors that the files of a store may hold together. */
+export const MAX_OPEN_FILES = 512
+/** Bytes of file pages of all logs of a store that may be kept in memory. */
+export const STORE_CACHE_BYTES: number = 64 * 1024 * 1024
+/** Logs that are open for peers only. */
+export const MAX_IDLE_LOGS = 1024
+/** A log that is open for peers only is closed when the last is gone and no block went or came for so long. */
+export const IDLE_AFTER_MS = 60_000
+/** When others need its place, it gives way if no block went or came for so long. */
+export const BUSY_MS = 2_000
+/** How often that is looked at. */
+export const SWEEP_EVERY_MS = 10_000
+/** One half of the journal: so much is written before all files of the store are synced. Bench: store-append. */
+export const JOURNAL_BYTES: number = 4 * 1024 * 1024
+/** Logs opened at the same moment because peers asked for them. */
+export const MAX_OPENINGS = 16
+/**
+ * When an open that leads to nothing is answered, whatever the reason: so the answer does not tell whether the log is
+ * held here. Longer than it takes to open a log.
+ */
+export const REFUSAL_AFTER_MS = 100
+/** Channels of one remote over a connection of a store, and its opens that wait: each some 600 bytes. */
+export const MAX_STORE_CHANNELS = 16_384
+export const MAX_STORE_WAITING_OPENS = 1_024
+/** Opens of logs that are not here are no offence between stores: so many at once, then as ever. */
+export const STORE_VAIN_OPENS = 4_096
+/** Logs that are attached to a new connection before other events have their turn. */
+export const ATTACHED_PER_TURN = 64
