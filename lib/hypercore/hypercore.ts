@@ -22,6 +22,7 @@ import {
   providerOf
 } from './encryption.ts'
 import { HypercoreError, type HypercoreErrorCode, translated } from './errors.ts'
+import { CoreExtension, type ExtensionHandlers } from './extension.ts'
 import { Info } from './info.ts'
 import {
   type KeyOptions,
@@ -110,7 +111,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   /** All sessions of the core. */
   sessions: readonly unknown[] = []
   readonly activeRequests: ActiveRequests = []
-  readonly extensions: Map<string, unknown> = new Map()
+  readonly extensions: Map<string, CoreExtension> = new Map()
   readable = true
   writable = false
   exclusive = false
@@ -597,6 +598,19 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return stream
   }
 
+  /** Messages of an application, by name, to and from the peers of the core. */
+  registerExtension(name: string, handlers: ExtensionHandlers = {}): CoreExtension {
+    const known = this.extensions.get(name)
+    const extension = known ?? new CoreExtension(name, this, () => this.extensions.delete(name))
+    extension.handlers = handlers
+    if (known === undefined) {
+      this.extensions.set(name, extension)
+      const attached = this.#toOpen().then((core) => extension.attach(core))
+      background(attached, () => {})
+    }
+    return extension
+  }
+
   // How it opens and closes.
 
   async #open(
@@ -689,6 +703,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (at >= 0) core.sessions.splice(at, 1)
     if (this.#isCounted) core.activeSessions--
     if (this.opened && this.#isActive) core.setActive(false)
+    for (const extension of [...this.extensions.values()]) extension.destroy()
     this.#isCounted = false
     this.opened = false
     this.readable = false

@@ -33,12 +33,19 @@ export class CorePeer {
 /** The one CorePeer of each PeerInfo. */
 export class CorePeers {
   readonly #peers: WeakMap<PeerInfo, CorePeer> = new WeakMap()
+  readonly #infos: WeakMap<CorePeer, PeerInfo> = new WeakMap()
+
+  /** What it is made of; undefined if it is of another log. */
+  infoOf(peer: CorePeer): PeerInfo | undefined {
+    return this.#infos.get(peer)
+  }
 
   of(info: PeerInfo): CorePeer {
     let peer = this.#peers.get(info)
     if (peer === undefined) {
       peer = new CorePeer(info)
       this.#peers.set(info, peer)
+      this.#infos.set(peer, info)
     }
     return peer
   }

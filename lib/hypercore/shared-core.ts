@@ -6,6 +6,7 @@ import { discoveryKeyOf, isCompat, type Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Log } from '../log/log.ts'
 import type { Transfer } from '../log/opened-log.ts'
+import type { PeerInfo } from '../log/peer-info.ts'
 import type { Mux } from '../mux/mux.ts'
 import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
 import type { ReorgPlan } from '../replication/download/reorg.ts'
@@ -123,6 +124,14 @@ export class SharedCore {
   get peers(): CorePeer[] {
     if (this.#log === null || this.#log.status !== 'open') return []
     return this.#log.peers.map((info) => this.#peers.of(info))
+  }
+
+  peerOf(info: PeerInfo): CorePeer {
+    return this.#peers.of(info)
+  }
+
+  infoOf(peer: CorePeer): PeerInfo | undefined {
+    return this.#peers.infoOf(peer)
   }
 
   /** Which blocks are here, as packages ask for it. */

@@ -32,6 +32,7 @@ import { type ByteStreamOptions, createByteStream } from './byte-stream.ts'
 import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
+import { type ExtensionOptions, type LogExtension, registerExtension } from './extension.ts'
 import { type LogEvents, OpenedLog } from './opened-log.ts'
 import { checkLogOptions, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
@@ -330,6 +331,18 @@ export class Log<T = Uint8Array> extends Resource {
     if (typeof target === 'boolean') return connections.pipe(target)
     connections.attach(muxOf(target))
     return target
+  }
+
+  /**
+   * Messages of an application, by name, to and from the peers of this log; lost if a peer does not know the name.
+   * @throws ArgumentError INVALID_ARGUMENT if the name is taken; StateError CLOSED
+   */
+  registerExtension<M = Uint8Array>(
+    name: string,
+    options: ExtensionOptions<M> = {}
+  ): LogExtension<M> {
+    this.assertOpen('log')
+    return registerExtension(this.#opened, name, options)
   }
 
   /** Encrypts a socket, or any duplex byte stream, and replicates over it: no copy through a pipe. */

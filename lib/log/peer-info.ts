@@ -25,11 +25,20 @@ export function peerInfo(peer: Peer): PeerInfo {
   return info
 }
 
+/** Whom it is about; null if it is none of ours. */
+export function peerOf(info: PeerInfo): Peer | null {
+  return info instanceof LivePeerInfo ? info.peer() : null
+}
+
 class LivePeerInfo implements PeerInfo {
   readonly #peer: Peer
 
   constructor(peer: Peer) {
     this.#peer = peer
+  }
+
+  peer(): Peer {
+    return this.#peer
   }
 
   get remotePublicKey(): Uint8Array | null {

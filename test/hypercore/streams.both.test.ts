@@ -40,11 +40,12 @@ both('a read stream with what comes', async (stage) => {
   }
   stage.tell('fixed', fixed)
   const live: unknown[] = []
-  for await (const value of core.createReadStream({ live: true, start: 5 })) {
-    live.push(value)
-    if (live.length === 2) setImmediate(() => core.append(['at last', 'and over']))
-    if (live.length === 3) break
-  }
+  const stream = core.createReadStream({ live: true, start: 4 })
+  stream.on('data', (value: unknown) => live.push(value))
+  await stage.until(() => live.length === 2)
+  await core.append('at last')
+  await stage.until(() => live.length === 3)
+  stream.destroy()
   stage.tell('live', live)
 })
 
