@@ -35,11 +35,12 @@ export async function project(t: Assertions): Promise<string> {
   return directory
 }
 
-/** What the compiler has to say; empty if all is well. */
-export async function compile(directory: string): Promise<string> {
+/** What the compiler has to say, empty if all is well; with `built`, a directory for the programs that it makes. */
+export async function compile(directory: string, built?: string): Promise<string> {
   const path = createRequire(import.meta.url).resolve('typescript/package.json')
   const { bin } = JSON.parse(await readFile(path, 'utf-8')) as { bin: { tsc: string } }
   const words = [join(dirname(path), bin.tsc), '-p', directory, '--pretty', 'false']
+  if (built !== undefined) words.push('--noEmit', 'false', '--outDir', built)
   const child = spawn(process.execPath, words, { cwd: directory, timeout: DEADLINE_MS })
   let text = ''
   child.stdout.on('data', (data) => {
