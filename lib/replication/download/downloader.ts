@@ -97,7 +97,10 @@ export class Downloader {
       onFault(error)
       return
     }
-    if (isStored && data.proof.upgrade !== null) onUpgraded(log.length)
+    if (isStored && data.proof.upgrade !== null) {
+      this.#options.remote.headProven()
+      onUpgraded(log.length)
+    }
     onSettled(asked, isStored ? data : null, exchange.settle(asked, byteLength))
   }
 
@@ -131,10 +134,17 @@ export class Downloader {
   #refuse(asked: Asked, byteLength: number): void {
     const { exchange, remote, log, env, onSettled } = this.#options
     const { block, hash, upgrade, fork } = asked.request
-    if (fork > log.fork) exchange.forks.failed(env.now())
-    if (block !== null) remote.lacks(block.index)
-    else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
-    if (upgrade !== null) remote.canUpgrade = false
+    const now = env.now()
+    // What it told of since may be of another fork: then this says nothing about that.
+    const isAbout = fork === remote.fork
+    if (fork > log.fork) {
+      exchange.forks.failed(now)
+      if (isAbout) remote.headUnproven(now)
+    } else if (isAbout) {
+      if (block !== null) remote.lacks(block.index)
+      else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
+      if (upgrade !== null) remote.headUnproven(now)
+    }
     onSettled(asked, null, exchange.settle(asked, byteLength))
   }
 }

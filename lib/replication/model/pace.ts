@@ -5,11 +5,13 @@ import {
   MAX_VERIFYING_BLOCKS,
   MAX_VERIFYING_BYTES,
   MAX_WINDOW_REQUESTS,
+  MIN_PACE_REQUESTS,
   MIN_WINDOW_REQUESTS,
+  PACE_MS,
   WINDOW_BYTES
 } from '../constants.ts'
 import type { Inflight } from './inflight.ts'
-import type { LocalLog } from './types.ts'
+import type { LocalLog, PeerId } from './types.ts'
 
 /** Of a block, as far as it is known. */
 export function averageBytes({ length, byteLength }: LocalLog): number {
@@ -20,6 +22,12 @@ export function averageBytes({ length, byteLength }: LocalLog): number {
 export function windowOf(local: LocalLog): number {
   const fitting = Math.floor(WINDOW_BYTES / averageBytes(local))
   return Math.min(MAX_WINDOW_REQUESTS, Math.max(MIN_WINDOW_REQUESTS, fitting))
+}
+
+/** Of one of several peers: what it holds up, no other is asked for. */
+export function paceOf(local: LocalLog, inflight: Inflight, peer: PeerId, now: number): number {
+  const pace = (inflight.answersPerSecond(peer, now) * PACE_MS) / 1_000
+  return Math.min(windowOf(local), Math.max(MIN_PACE_REQUESTS, Math.ceil(pace)))
 }
 
 /** The disk does not keep up. */
