@@ -48,7 +48,8 @@ export class Downloader {
     const asked = exchange.arrived(peer, data.id, byteLength, env.now())
     if (asked === null) return
     this.#options.onAnswered(asked)
-    if (!isAnswer(data, asked)) this.#refuse(asked, byteLength)
+    const isOfFork = asked.request.fork > this.#options.log.fork
+    if (!isAnswer(data, asked, isOfFork)) this.#refuse(asked, byteLength)
     else if (asked.assumes) this.#park({ asked, data, byteLength })
     else this.#take({ asked, data, byteLength })
     this.unpark()
@@ -154,12 +155,15 @@ function isMisfit(error: unknown): boolean {
   return error instanceof ProofError && error.code === 'BAD_MESSAGE'
 }
 
-/** Whether the answer holds what was asked, and no upgrade that was not (spec replication.md section 10.1). */
-function isAnswer({ proof }: Data, { request }: Asked): boolean {
+/**
+ * Whether the answer holds what was asked, and no upgrade that was not (spec replication.md section 10.1). Who does not
+ * have it may at least send the manifest; of a fork that is not ours, that alone is worth nothing.
+ */
+function isAnswer({ proof }: Data, { request }: Asked, isOfFork: boolean): boolean {
   const { block, hash, seek, upgrade } = proof
   const nothingElse =
     block === null && hash === null && seek === null && upgrade === null && proof.manifest !== null
-  if (nothingElse) return request.manifest
+  if (nothingElse) return request.manifest && !isOfFork
   return (
     proof.fork === request.fork &&
     block?.index === request.block?.index &&
