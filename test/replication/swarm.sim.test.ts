@@ -3,8 +3,9 @@
 // once it is calm, everybody has everything; at the end nothing is left. LOGWOOD_SEED=n repeats a swarm exactly.
 import { test } from 'brittle'
 import { LONG, seedList, tellFigures } from '../helpers/long.ts'
-import { LARGE, planOf } from '../helpers/swarm/plan.ts'
-import { type Outcome, runPlan } from '../helpers/swarm/swarm.ts'
+import { shrink } from '../helpers/shrink.ts'
+import { LARGE, type Plan, planOf } from '../helpers/swarm/plan.ts'
+import { runPlan } from '../helpers/swarm/swarm.ts'
 
 const TIMEOUT = { timeout: LONG ? 3_600_000 : 300_000 }
 /** Share of the blocks that may be sent in vain where connections break under way and lines are slow. */
@@ -22,7 +23,7 @@ test('swarms of 3 to 12 peers, in storm and calm', TIMEOUT, async (t) => {
   for (const seed of seeds) {
     const plan = planOf(seed)
     const outcome = await runPlan(plan)
-    if (outcome.violations.length > 0) t.fail(`LOGWOOD_SEED=${seed}: ${told(outcome)}`)
+    if (outcome.violations.length > 0) t.fail(await told(plan, outcome.violations))
     for (const name of SUMMED) sums[name] = (sums[name] ?? 0) + outcome[name]
     slowestMs = Math.max(slowestMs, outcome.convergedMs)
     if (!plan.isClean) continue
@@ -55,6 +56,11 @@ test('a swarm of 200 peers', TIMEOUT, async (t) => {
   }
 })
 
-function told({ violations }: Outcome): string {
-  return violations.slice(0, 5).join('\n')
+/** What went wrong, and the fewest actions that still make something go wrong. */
+async function told(plan: Plan, violations: readonly string[]): Promise<string> {
+  const fails = async (actions: Plan['actions']): Promise<boolean> =>
+    (await runPlan({ ...plan, actions })).violations.length > 0
+  const actions = await shrink(plan.actions, fails, () => [])
+  const list = actions.map((action) => JSON.stringify(action)).join('\n')
+  return `LOGWOOD_SEED=${plan.seed}: ${violations.slice(0, 5).join('\n')}\nleast actions:\n${list}`
 }

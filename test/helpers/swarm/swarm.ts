@@ -14,6 +14,8 @@ const CALM_MS = 15 * 60_000
 const DIAL_EVERY_MS = 500
 const START_MS = 60_000
 const CLOSE_MS = 60_000
+/** What may wait on a connection whose other end does not read: marks at which writers stop, and one message of each. */
+const MAX_BUFFERED_BYTES = 2 * 1024 * 1024
 /** Tasks between two looks at everything. */
 const LOOK_EVERY_TASKS = 400
 
@@ -317,8 +319,12 @@ class Swarm {
     return { promise, dispose: () => timer?.[Symbol.dispose]() }
   }
 
-  /** What derives from something else agrees with it; what a peer holds is what was written. */
+  /** What derives from something else agrees with it; what a peer holds is what was written; nothing piles up. */
   #look(): void {
+    for (const link of this.#links) {
+      const waiting = Math.max(link?.first.bufferedBytes ?? 0, link?.second.bufferedBytes ?? 0)
+      if (waiting > MAX_BUFFERED_BYTES) this.#violated(`${waiting} bytes wait on one connection`)
+    }
     for (const { index, opened } of this.#members) {
       if (opened === null) continue
       try {
