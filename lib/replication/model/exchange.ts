@@ -13,7 +13,7 @@ import {
 import { ForkDemand } from './fork-demand.ts'
 import { Inflight } from './inflight.ts'
 import { Interest, type InterestStep } from './interest.ts'
-import { averageBytes, isVerifyingEnough, paceOf, windowOf } from './pace.ts'
+import { averageBytes, isVerifyingEnough, patientWindow, windowOf } from './pace.ts'
 import { relation } from './relation.ts'
 import { RemoteLog } from './remote-log.ts'
 import { patientRules, urgentRules } from './rules/index.ts'
@@ -21,8 +21,6 @@ import { reorgRule } from './rules/reorg.ts'
 import type { Candidate, Rule, View } from './rules/rule.ts'
 import type { Advance, Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
 
-/** Part of the window that ranges leave free for blocks that somebody waits for. */
-const URGENT_SHARE = 8
 /** Ranges are asked on only when this part of the window is free again: many questions leave together. */
 const REFILL_SHARE = 4
 
@@ -326,16 +324,10 @@ export class Exchange {
     if (asked >= window) return null
     const urgent = firstOf(urgentRules, view)
     if (urgent !== null) return urgent
-    const most = this.#mostPatient(view, window)
+    const most = patientWindow(view, this.#peers.size === 1)
     if (asked >= most) entry.refilling = false
     else if (asked <= most - Math.ceil(most / REFILL_SHARE)) entry.refilling = true
     return entry.refilling ? firstOf(patientRules, view) : null
-  }
-
-  #mostPatient({ peer, now }: View, window: number): number {
-    const most = window - Math.ceil(window / URGENT_SHARE)
-    if (this.#peers.size === 1) return most
-    return Math.min(most, paceOf(this.#local, this.inflight, peer, now))
   }
 
   #isIdle(asked: Asked): boolean {
