@@ -127,7 +127,10 @@ export class Exchange {
   nextInterest(peer: PeerId): InterestStep | null {
     const entry = this.#peers.get(peer)
     if (entry === undefined || !entry.isOn) return null
-    if (relation(this.#local, entry.remote) === 'they-forked') return null
+    if (relation(this.#local, entry.remote) === 'they-forked') {
+      const index = this.forks.wantedOf(entry.remote)
+      return index === null ? null : this.#interest.at(peer, entry.remote, index)
+    }
     return this.#interest.next(peer, entry.remote, this.#local, this.demand)
   }
 
