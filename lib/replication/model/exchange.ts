@@ -16,9 +16,9 @@ import { Interest, type InterestStep } from './interest.ts'
 import { averageBytes, isVerifyingEnough, patientWindow, windowOf } from './pace.ts'
 import { relation } from './relation.ts'
 import { RemoteLog } from './remote-log.ts'
-import { patientRules, urgentRules } from './rules/index.ts'
+import { firstOf, patientRules, urgentRules } from './rules/index.ts'
 import { reorgRule } from './rules/reorg.ts'
-import type { Candidate, Rule, View } from './rules/rule.ts'
+import type { Candidate, View } from './rules/rule.ts'
 import type { Advance, Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
 
 /** Ranges are asked on only when this part of the window is free again: many questions leave together. */
@@ -340,12 +340,4 @@ export class Exchange {
     if (block !== null) return !this.demand.isWanted(block.index)
     return hash !== null
   }
-}
-
-function firstOf(rules: readonly Rule[], view: View): Candidate | null {
-  for (const rule of rules) {
-    const candidate = rule(view)
-    if (candidate !== null) return candidate
-  }
-  return null
 }
