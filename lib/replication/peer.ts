@@ -52,6 +52,8 @@ export interface PeerContext {
   onIdle(peer: Peer): void
   /** The peer told of its head. */
   onHeads(): void
+  /** The peer told of a range of blocks that it has, or has no longer. */
+  onHoldings(peer: Peer): void
   /** The answer to a question about a higher fork. */
   onFork(asked: Asked, data: Data): Promise<void>
 }
@@ -253,6 +255,7 @@ export class Peer implements PeerSender {
   onRange(message: Range): void {
     this.remote.setRange(message)
     this.#context.exchange.learned(this.id)
+    this.#context.onHoldings(this)
     this.#context.onDirty(this)
   }
 
