@@ -7,6 +7,7 @@ import type { Node } from '../merkle/node.ts'
 import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import { toBuffer } from '../util/bytes.ts'
 import { HypercoreError, translated } from './errors.ts'
+import { type ManifestInput, manifestBytes, manifestFrom } from './manifest.ts'
 import type { SharedCore } from './shared-core.ts'
 
 /** What is asked of a core; parts that are missing are not asked for. Indexes of a hash are those of the tree. */
@@ -40,7 +41,7 @@ export interface CoreProof {
     readonly additionalNodes: readonly CoreNode[]
     readonly signature: Buffer
   } | null
-  readonly manifest: Buffer | null
+  readonly manifest: ManifestInput | null
 }
 
 /** The head that a proof from nothing proves. */
@@ -144,7 +145,7 @@ function shownProof({ fork, block, hash, seek, upgrade, manifest }: Proof): Core
       additionalNodes: upgrade.additionalNodes.map(shownNode),
       signature: toBuffer(upgrade.signature)
     },
-    manifest: manifest && toBuffer(manifest)
+    manifest: manifest && manifestFrom(manifest)
   }
 }
 
@@ -167,7 +168,7 @@ function readProof({ fork, block, hash, seek, upgrade, manifest }: CoreProof): P
           signature: upgrade.signature
         }
       : null,
-    manifest: manifest ?? null
+    manifest: manifest ? manifestBytes(manifestFrom(manifest)) : null
   }
 }
 

@@ -44,7 +44,7 @@ export type LogEvents = {
   'reorg-refused': [plan: ReorgPlan]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
-  /** A peer told of blocks that it has, or has no longer. */
+  /** A peer told of its head, or of blocks that it has, or has no longer. */
   'peer-holds': [peer: PeerInfo]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
   fault: [error: unknown, peer: PeerInfo]

@@ -30,7 +30,7 @@ export interface ReplicatorEvents {
   onFault?(peer: Peer, error: unknown): void
   /** A peer told of its head, or came or went: perhaps we know of more now, or of less. */
   onHeads?(): void
-  /** A peer told of a range of blocks that it has, or has no longer. */
+  /** A peer told of its head, or of blocks that it has, or has no longer. */
   onHoldings?(peer: Peer): void
   /** Whether blocks may flow to, or from, a peer; by default always. */
   readonly authorize?: Authorize
