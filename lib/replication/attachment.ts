@@ -140,7 +140,8 @@ export class Attachment {
     if (stands === 'they-forked')
       return this.#context.exchange.mayFollow(remote, this.#context.env.now())
     if (stands !== 'behind' || this.#context.log.frozen) return false
-    return remote.canUpgrade || remote.lengthAcked !== this.#context.log.length
+    if (remote.lengthAcked !== this.#context.log.length) return true
+    return remote.canUpgrade && remote.mayProve(this.#context.env.now())
   }
 
   /** Null until the handshake is done, or where the stream below does not tell. */

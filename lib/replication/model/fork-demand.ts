@@ -2,12 +2,14 @@
 // until the length that it has in common with ours is known (spec log.md section 11.1). One fork at a time, and not
 // too often: every reorg costs every reader work, so a writer that rewinds on and on is followed slowly (R9).
 // Changed by the reorg in the shell, read by the rule.
+import { blockOf } from '../../merkle/flat-tree.ts'
 import {
   MAX_REORGS_PER_HOUR,
   REORG_BURST,
   REORG_EVERY_MS,
   REORG_REST_AFTER_FAULT_MS
 } from '../constants.ts'
+import type { RemoteLog } from './remote-log.ts'
 import type { Asked } from './types.ts'
 
 const HOUR_MS = 3_600_000
@@ -38,6 +40,13 @@ export class ForkDemand {
     const most = REORG_BURST + MAX_REORGS_PER_HOUR
     const hour = recent.length < most ? 0 : recent[recent.length - most]! + HOUR_MS
     return Math.max(this.#restUntil, last + REORG_EVERY_MS, hour)
+  }
+
+  /** The block whose hash is asked for next, of peers that are on the fork that is followed; null: none, or not of it. */
+  wantedOf(remote: RemoteLog): number | null {
+    const { search } = this
+    if (search === null || search.needs === null || search.fork !== remote.fork) return null
+    return blockOf(search.needs.nodeIndex)
   }
 
   applied(now: number): void {

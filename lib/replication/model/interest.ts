@@ -27,9 +27,23 @@ export class Interest {
   /** The next region to subscribe to, which counts as done from now on; null if nothing more need be known. */
   next(peer: PeerId, remote: RemoteLog, local: LocalLog, demand: Demand): InterestStep | null {
     if (remote.contiguousLength >= remote.length || demand.count === 0) return null
-    const regions = this.#regions.get(peer) ?? new Set()
-    const start = this.#unknownRegion(regions, remote, local, demand)
-    if (start === -1) return null
+    const start = this.#unknownRegion(this.#regionsOf(peer), remote, local, demand)
+    return start === -1 ? null : this.#subscribe(peer, start)
+  }
+
+  /** The same for one block, whatever is demanded. */
+  at(peer: PeerId, remote: RemoteLog, index: number): InterestStep | null {
+    const start = regionOf(index)
+    const isKnown = index >= remote.length || remote.has(index)
+    return isKnown || this.#regionsOf(peer).has(start) ? null : this.#subscribe(peer, start)
+  }
+
+  #regionsOf(peer: PeerId): Set<number> {
+    return this.#regions.get(peer) ?? new Set()
+  }
+
+  #subscribe(peer: PeerId, start: number): InterestStep {
+    const regions = this.#regionsOf(peer)
     regions.add(start)
     this.#regions.set(peer, regions)
     let unwant: Region | null = null

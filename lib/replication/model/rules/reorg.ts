@@ -1,4 +1,5 @@
-// Rule: the peer is on a higher fork: ask for its head, or for the next hash on the way to what is common.
+// Rule: the peer is on a higher fork: ask for its head, or for the next hash on the way to what is common,
+// of those who hold that block.
 import { emptyRequest } from '../../../merkle/proof.ts'
 import type { Candidate, View } from './rule.ts'
 
@@ -7,9 +8,13 @@ export function reorgRule({ local, remote, inflight, forks, now }: View): Candid
     return null
   }
   if (forks.asked !== null || forks.busy || now < forks.nextAt(now)) return null
+  if (!remote.mayProve(now)) return null
   const { search } = forks
   const { fork } = remote
   if (search !== null && search.needs !== null && search.fork === fork) {
+    // Who holds the block knows its hash. A stock peer that does not ends the connection when it is asked.
+    const index = forks.wantedOf(remote)
+    if (index === null || index >= remote.length || !remote.has(index)) return null
     return question({ ...emptyRequest, fork, hash: search.needs })
   }
   if (inflight.upgrade !== null || (search !== null && search.fork >= fork)) return null
