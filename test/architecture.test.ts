@@ -25,7 +25,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ['util', 'crypto', 'storage', 'core', 'secret-stream', 'mux', 'replication', 'log'],
   backup: ['util', 'crypto', 'merkle', 'core', 'storage', 'log'],
   // The shape of npm hypercore and corestore over a log and a store: types and names of all that they are made of.
-  hypercore: ['util', 'crypto', 'storage', 'core', 'mux', 'secret-stream', 'replication', 'log'],
+  hypercore: [
+    'util',
+    'crypto',
+    'merkle',
+    'storage',
+    'core',
+    'mux',
+    'secret-stream',
+    'replication',
+    'log'
+  ],
   // storage and secret-stream: the ports whose twins it gives.
   sim: ['util', 'storage', 'secret-stream'],
   cli: []

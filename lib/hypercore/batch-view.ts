@@ -1,12 +1,14 @@
 // BatchView: blocks on top of a log that are not its own yet, in memory. Named sessions and atoms look at one; a commit
 // makes them the log's.
 import { equalBytes } from '../util/bytes.ts'
+import { type ViewStorage, viewStorage } from './atom.ts'
 import type { Snapshots } from './snapshot-view.ts'
 import type { Extent, View } from './view.ts'
 
 export class BatchView implements View {
   readonly kind = 'batch'
   readonly name: string | null
+  readonly storage: ViewStorage = viewStorage
   /** Snapshots of this batch. */
   readonly snapshots: Snapshots
   readonly #below: View
@@ -14,6 +16,8 @@ export class BatchView implements View {
   #fork: number
   #baseLength: number
   #baseByteLength: number
+  /** The log lost blocks that this stands on. */
+  #isCutBelow = false
 
   constructor(below: View, name: string | null, snapshots: Snapshots) {
     this.name = name
@@ -37,7 +41,17 @@ export class BatchView implements View {
   }
 
   get signedLength(): number {
-    return this.#baseLength
+    const length = this.name === null ? this.length : this.#baseLength
+    return Math.min(length, this.#below.length)
+  }
+
+  /** An atom's changes stand for the log; a batch with a name is a thing of its own. */
+  isDefault(): boolean {
+    return this.name === null
+  }
+
+  isSnapshot(): boolean {
+    return false
   }
 
   has(start: number, end: number): boolean {
@@ -69,9 +83,9 @@ export class BatchView implements View {
     this.#baseByteLength = baseByteLength
   }
 
-  /** The log was cut: nothing of what it lost is the base of this any more. */
-  get isBroken(): boolean {
-    return this.#below.length < this.#baseLength
+  /** The log was cut down to a length. */
+  baseCut(length: number): void {
+    if (length < this.#baseLength) this.#isCutBelow = true
   }
 
   /**
@@ -79,7 +93,12 @@ export class BatchView implements View {
    */
   async pending(length: number): Promise<readonly Uint8Array[] | null> {
     const below = this.#below
-    if (below.length < this.#baseLength || below.length > length || length > this.length) {
+    if (
+      this.#isCutBelow ||
+      below.length < this.#baseLength ||
+      below.length > length ||
+      length > this.length
+    ) {
       return null
     }
     for (let index = this.#baseLength; index < below.length; index++) {
@@ -90,8 +109,15 @@ export class BatchView implements View {
     return this.#blocks.slice(below.length - this.#baseLength, length - this.#baseLength)
   }
 
+  /** For atoms: what the log is to become; null if nothing was changed, or what it stands on is gone. */
+  get changes(): { start: number; fork: number; blocks: readonly Uint8Array[] } | null {
+    if (this.#isCutBelow) return null
+    return { start: this.#baseLength, fork: this.#fork, blocks: [...this.#blocks] }
+  }
+
   /** What was committed is the log's. */
-  committed(extent: Extent): void {
+  committed(extent: Extent, fork: number = this.#fork): void {
+    this.#fork = fork
     this.#blocks.splice(0, extent.length - this.#baseLength)
     this.#baseLength = extent.length
     this.#baseByteLength = extent.byteLength

@@ -28,6 +28,7 @@ export async function openCore(
   options: HypercoreOptions,
   hooks: Pick<OpenOptions, 'mayReorg'>
 ): Promise<OpenedCore> {
+  await (options.preopen ?? null)
   const location = locationOf(storage)
   const wish = wishOf(key, options, hooks)
   if (typeof location !== 'string') return openOrCreate(location, wish)
@@ -45,6 +46,7 @@ export async function openCore(
 
 interface Wish {
   readonly key: Uint8Array | null
+  readonly discoveryKey: Uint8Array | null
   readonly keyPair: KeyPair | null
   readonly manifest: Manifest | null
   readonly compat: boolean
@@ -62,6 +64,7 @@ function wishOf(
   const keyPair = signingPair(options.keyPair)
   return {
     key,
+    discoveryKey: key === null && options.discoveryKey ? options.discoveryKey : null,
     keyPair,
     manifest,
     compat: options.compat === true,
@@ -87,10 +90,13 @@ function locationOf(storage: HypercoreStorage | undefined): Location {
 
 async function openInDirectory(directory: string, wish: Wish): Promise<OpenedCore> {
   const { key } = wish
-  if (key === null) return openOrCreate(directory, wish)
-  const below = `${directory}/cores/${toHex(discoveryKeyOf(key))}`
+  const asked = key === null ? wish.discoveryKey : discoveryKeyOf(key)
+  if (asked === null) return openOrCreate(directory, wish)
+  const below = `${directory}/cores/${toHex(asked)}`
   const first = await keyIn(directory)
-  return openOrCreate(first === null || equalBytes(first, key) ? directory : below, wish)
+  const isFirst = first === null || equalBytes(discoveryKeyOf(first), asked)
+  const place = isFirst ? directory : below
+  return openOrCreate(place, { ...wish, createIfMissing: key !== null && wish.createIfMissing })
 }
 
 /** The key of the log that lies there; null: none does. */

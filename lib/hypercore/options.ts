@@ -73,6 +73,14 @@ export interface HypercoreOptions extends SessionOptions {
   allowFork?: boolean
   /** Milliseconds that a core goes on downloading when no session wants it any more. */
   notDownloadingLinger?: number
+  /** True: the last block of whatever the core grows to is fetched at once. */
+  allowLatestBlock?: boolean
+  /** Opens what is stored under that discovery key, instead of a key; else STORAGE_EMPTY. */
+  discoveryKey?: Uint8Array | null
+  /** Waited for before anything is opened. */
+  preopen?: Promise<unknown> | null
+  /** Of `Hypercore.createCore`, where it is false: whether the core closes with its last session. */
+  autoClose?: boolean
   /** What append means by done; `power` by default, see the README. Hypercore itself is at `process`. */
   durability?: Durability
 }

@@ -1,5 +1,6 @@
 // SnapshotView: the log, or a batch, as it was at one moment. What is cut off afterwards stays readable if it was here:
 // whoever cuts asks the snapshots first, which keep those bytes in memory (KeptBlocks), up to a limit.
+import { type ViewStorage, viewStorage } from './atom.ts'
 import { HypercoreError } from './errors.ts'
 import type { View } from './view.ts'
 
@@ -9,6 +10,7 @@ const MAX_KEPT_BYTES = 64 * 1024 * 1024
 export class SnapshotView implements View {
   readonly kind = 'snapshot'
   readonly name: string | null
+  readonly storage: ViewStorage = viewStorage
   readonly fork: number
   readonly length: number
   readonly byteLength: number
@@ -53,6 +55,14 @@ export class SnapshotView implements View {
     const block = await this.#below.fetch(index, signal)
     this.check(index)
     return block
+  }
+
+  isDefault(): boolean {
+    return false
+  }
+
+  isSnapshot(): boolean {
+    return true
   }
 
   /** What is below was cut down to here. */

@@ -44,6 +44,8 @@ export type LogEvents = {
   'reorg-refused': [plan: ReorgPlan]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
+  /** A peer told of its head, or of blocks that it has, or has no longer. */
+  'peer-holds': [peer: PeerInfo]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
   fault: [error: unknown, peer: PeerInfo]
   close: []
@@ -91,6 +93,7 @@ export class OpenedLog {
         onUpload: (peer, block) => this.#tell('upload', peer, block),
         onFault: (peer, error) => events.emit('fault', error, info(peer)),
         onHeads: () => this.#catchingUp.look(),
+        onHoldings: (peer) => events.emit('peer-holds', info(peer)),
         mayReorg: (plan) => this.#judgeReorg(plan),
         ...(authorize === undefined ? {} : { authorize })
       },

@@ -52,6 +52,8 @@ export interface PeerContext {
   onIdle(peer: Peer): void
   /** The peer told of its head. */
   onHeads(): void
+  /** The peer told of its head, or of blocks that it has, or has no longer. */
+  onHoldings(peer: Peer): void
   /** The answer to a question about a higher fork. */
   onFork(asked: Asked, data: Data): Promise<void>
 }
@@ -210,6 +212,7 @@ export class Peer implements PeerSender {
     this.advertiser.refresh()
     this.comparison.look()
     onHeads()
+    this.#context.onHoldings(this)
     onDirty(this)
     if (this.isIdle) onIdle(this)
   }
@@ -253,6 +256,7 @@ export class Peer implements PeerSender {
   onRange(message: Range): void {
     this.remote.setRange(message)
     this.#context.exchange.learned(this.id)
+    this.#context.onHoldings(this)
     this.#context.onDirty(this)
   }
 

@@ -30,6 +30,8 @@ export interface ReplicatorEvents {
   onFault?(peer: Peer, error: unknown): void
   /** A peer told of its head, or came or went: perhaps we know of more now, or of less. */
   onHeads?(): void
+  /** A peer told of its head, or of blocks that it has, or has no longer. */
+  onHoldings?(peer: Peer): void
   /** Whether blocks may flow to, or from, a peer; by default always. */
   readonly authorize?: Authorize
   /** Whether the log may be cut so deeply to follow a higher fork; by default always. */
@@ -116,6 +118,7 @@ export class Replicator {
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),
       onHeads: () => this.#events.onHeads?.(),
+      onHoldings: (peer) => this.#events.onHoldings?.(peer),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
