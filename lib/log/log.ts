@@ -55,7 +55,7 @@ import {
 } from './session.ts'
 import type { Draft } from './signing.ts'
 import { type BlockExplanation, explainBlock, type SyncedOptions, whenSynced } from './sync.ts'
-import { checkReplicationOptions, type SwitchOptions, setSwitch } from './traffic.ts'
+import { checkReplicationOptions, pushBlock, type SwitchOptions, setSwitch } from './traffic.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
 import { createWriteStream, type WriteStream } from './write-stream.ts'
 
@@ -309,6 +309,17 @@ export class Log<T = Uint8Array> extends Resource {
     this.assertOpen('log')
     checkOptions(options, ['signal'], 'update')
     return this.#opened.replicator.update(options.signal)
+  }
+
+  /**
+   * Sends a block that is here to the peers that want blocks unasked (see the option `push`) and are not known to have
+   * it, at most once to each, as their connections have room. The answer: to how many. Others may ask for it as ever.
+   * @throws ArgumentError INVALID_ARGUMENT; UnavailableError NOT_AVAILABLE if it is not here; StateError CLOSED
+   */
+  push(index: number): number {
+    checkInteger(index, 0, 'push: index')
+    this.assertOpen('log')
+    return pushBlock(this.#opened, index)
   }
 
   /** Fetches blocks ahead of time: a range, a list, or all that ever comes. */

@@ -2,13 +2,15 @@
 // message of the table in the architecture, section 7. No state but its parts.
 import type { Env } from '../env.ts'
 import { ProofError, ProtocolError } from '../errors.ts'
-import type { ProvenBlock } from '../merkle/proof.ts'
+import type { Proof, ProvenBlock } from '../merkle/proof.ts'
 import type { Channel } from '../mux/channel.ts'
 import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
 import { Comparison } from './download/comparison.ts'
 import { Downloader } from './download/downloader.ts'
+import { Pushed } from './download/pushed.ts'
 import type { Extensions } from './extensions.ts'
 import { Flow } from './flow.ts'
+import type { Limits } from './limits.ts'
 import {
   type BitfieldMessage,
   type Data,
@@ -29,6 +31,7 @@ import type { Permits } from './switches.ts'
 import type { LimitSource } from './traffic.ts'
 import { Advertiser, type SyncFlags } from './upload/advertiser.ts'
 import type { ConnectionLoad } from './upload/connection-load.ts'
+import { Pusher } from './upload/pusher.ts'
 import { Uploader } from './upload/uploader.ts'
 
 export interface PeerContext {
@@ -43,6 +46,8 @@ export interface PeerContext {
   /** The peer may be asked something new. */
   onDirty(peer: Peer): void
   onSettled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void
+  /** Something that was not asked for was stored. */
+  onPushed(peer: Peer, proof: Proof): void
   onUpload(peer: Peer, block: ProvenBlock): void
   onFault(peer: Peer, error: unknown): void
   onFull(peer: Peer, full: boolean): void
@@ -70,6 +75,9 @@ export class Peer implements PeerSender {
   // Made when first needed: most peers of most logs neither ask nor answer.
   #uploader: Uploader | null = null
   #downloader: Downloader | null = null
+  #pusher: Pusher | null = null
+  #pushed: Pushed | null = null
+  #uploadLimits: Limits | null = null
   readonly #channel: Channel
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
@@ -120,6 +128,7 @@ export class Peer implements PeerSender {
   close(): void {
     this.advertiser.close()
     this.#uploader?.close()
+    this.#pusher?.close()
     this.comparison.close()
     this.#context.exchange.removePeer(this.id)
   }
@@ -155,6 +164,18 @@ export class Peer implements PeerSender {
     const { id, request, priority } = asked
     this.flow.asked(asked)
     this.request({ id, proof: request, priority })
+  }
+
+  /** Sends a block that the peer did not ask for, if it wants such; false: it does not, or is known to have it. */
+  push(index: number): boolean {
+    if (!this.remote.allowPush) return false
+    this.#pusher ??= this.#createPusher()
+    return this.#pusher.push(index)
+  }
+
+  /** The log moved on: what waits to be pushed may be ready. */
+  advanced(): void {
+    this.#pusher?.work()
   }
 
   sync(message: Sync): boolean {
@@ -229,10 +250,18 @@ export class Peer implements PeerSender {
   onData(message: Data): void {
     const { id, proof } = message
     this.flow.arrived(proof)
-    if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
+    if (id === UNSOLICITED_ID) this.#onUnasked(proof)
     else this.#answers().receive(message)
     // Its window has room again, though the block is not stored yet.
     this.#context.onDirty(this)
+  }
+
+  /** A history from its begin, to compare with ours; or a push, which brings a block. */
+  #onUnasked(proof: Proof): void {
+    const { allowPush } = this.flags
+    const isHistory = proof.upgrade?.start === 0 && (proof.block === null || !allowPush)
+    if (isHistory) this.comparison.receive(proof)
+    else if (allowPush) this.#pushes().receive(proof)
   }
 
   onNoData(message: NoData): void {
@@ -295,6 +324,7 @@ export class Peer implements PeerSender {
   onDrain(): void {
     this.advertiser.drained()
     this.#uploader?.work()
+    this.#pusher?.work()
   }
 
   #setUploading(before: boolean): void {
@@ -309,19 +339,55 @@ export class Peer implements PeerSender {
   }
 
   #createUploader(isOn: boolean = this.flags.uploading): Uploader {
-    const { log, env, onUpload, limits } = this.#context
+    const { log, env, onUpload } = this.#context
     const uploader = new Uploader({
       log,
       send: this,
       env,
       load: this.#load,
-      limits: limits.upload(),
+      limits: this.#limits(),
       onFull: (full) => this.#tellFull('questions', full),
-      onUpgrade: () => this.comparison.agreed(log.length),
+      onUpgrade: (upgrade) => {
+        this.comparison.agreed(log.length)
+        if (!this.remote.allowPush) return
+        this.#pusher ??= this.#createPusher()
+        this.#pusher.proved(upgrade)
+      },
       onUpload: (block) => onUpload(this, block)
     })
     if (!isOn) uploader.hold()
     return uploader
+  }
+
+  /** What may go to this peer, asked for or not. */
+  #limits(): Limits {
+    this.#uploadLimits ??= this.#context.limits.upload()
+    return this.#uploadLimits
+  }
+
+  #createPusher(): Pusher {
+    const { log, env, onUpload } = this.#context
+    return new Pusher({
+      log,
+      remote: this.remote,
+      send: this,
+      env,
+      limits: this.#limits(),
+      isOn: () => this.flags.uploading,
+      onUpload: (block) => onUpload(this, block)
+    })
+  }
+
+  #pushes(): Pushed {
+    const { log, env, onPushed, onFault } = this.#context
+    this.#pushed ??= new Pushed({
+      log,
+      remote: this.remote,
+      env,
+      onStored: (proof) => onPushed(this, proof),
+      onFault: (error) => onFault(this, error)
+    })
+    return this.#pushed
   }
 
   #answers(): Downloader {

@@ -2,7 +2,7 @@
 // what they are told of changes. Decides nothing about blocks.
 import { type Env, systemEnv } from '../env.ts'
 import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
-import type { ProvenBlock } from '../merkle/proof.ts'
+import type { Proof, ProvenBlock } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
@@ -121,6 +121,10 @@ export class Replicator {
       onHoldings: (peer) => this.#events.onHoldings?.(peer),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
+      onPushed: (peer, proof) => {
+        this.#markDirty(peer)
+        this.#taken(peer, proof, proof.upgrade !== null)
+      },
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
       onFull: (peer, full) => this.#attachments.of(peer)?.pauseReading(full)
@@ -257,9 +261,13 @@ export class Replicator {
       this.#pump.markAllDirty()
       return
     }
-    const { block, upgrade } = data.proof
+    const { upgrade } = data.proof
+    this.#taken(peer, data.proof, upgrade !== null && asked.request.upgrade !== null)
+  }
+
+  /** What a peer sent is stored. */
+  #taken(peer: Peer, { block }: Proof, headChanged: boolean): void {
     if (block !== null) this.#stored(peer, block)
-    const headChanged = upgrade !== null && asked.request.upgrade !== null
     const presence = block === null ? null : { start: block.index, length: 1, present: true }
     this.#advanced({ headChanged, cutTo: null, presence })
   }
@@ -286,6 +294,7 @@ export class Replicator {
       peer.advertiser.changed(change)
       if (change.headChanged || change.manifestChanged) peer.advertiser.refresh()
       if (change.headChanged || this.#log.frozen) peer.comparison.look()
+      if (change.headChanged) peer.advanced()
     }
     this.#toldLength = length
     if (this.#log.frozen) this.#stop()

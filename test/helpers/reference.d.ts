@@ -101,6 +101,8 @@ declare module 'hypercore' {
     has(start: number, end?: number): Promise<boolean>
     update(options?: { wait?: boolean; force?: boolean }): Promise<boolean>
     seek(byteOffset: number, options?: { wait?: boolean }): Promise<[number, number] | null>
+    /** Of which the tests use only that it sends blocks to peers unasked. */
+    readonly core: { readonly replicator: { push(index: number): Promise<void> } }
     treeHash(length?: number): Promise<Uint8Array>
     truncate(length: number): Promise<void>
     clear(start: number, end?: number): Promise<unknown>
