@@ -8,13 +8,14 @@ import type { Location, LogOptions } from '../log/options.ts'
 import { equalBytes, toHex } from '../util/bytes.ts'
 import { HypercoreError } from './errors.ts'
 import { manifestFrom } from './manifest.ts'
-import { type HypercoreOptions, type HypercoreStorage, signingPair } from './options.ts'
-
-export interface OpenedCore {
-  readonly log: Log
-  /** Whoever may sign by default. */
-  readonly keyPair: KeyPair | null
-}
+import {
+  type CoreHooks,
+  type CorePlace,
+  type HypercoreOptions,
+  type HypercoreStorage,
+  type OpenedCore,
+  signingPair
+} from './options.ts'
 
 type OpenOptions = Omit<LogOptions<Uint8Array>, 'encoding'>
 
@@ -26,9 +27,12 @@ export async function openCore(
   storage: HypercoreStorage | undefined,
   key: Uint8Array | null,
   options: HypercoreOptions,
-  hooks: Pick<OpenOptions, 'mayReorg'>
+  hooks: CoreHooks
 ): Promise<OpenedCore> {
   await (options.preopen ?? null)
+  if (typeof storage === 'object' && storage !== null && 'openCore' in storage) {
+    return storage.openCore(key, options, hooks)
+  }
   const location = locationOf(storage)
   const wish = wishOf(key, options, hooks)
   if (typeof location !== 'string') return openOrCreate(location, wish)
@@ -55,11 +59,7 @@ interface Wish {
   readonly options: OpenOptions
 }
 
-function wishOf(
-  key: Uint8Array | null,
-  options: HypercoreOptions,
-  hooks: Pick<OpenOptions, 'mayReorg'>
-): Wish {
+function wishOf(key: Uint8Array | null, options: HypercoreOptions, hooks: CoreHooks): Wish {
   const manifest = options.manifest ? manifestFrom(options.manifest) : null
   const keyPair = signingPair(options.keyPair)
   return {
@@ -82,7 +82,7 @@ function wishOf(
   }
 }
 
-function locationOf(storage: HypercoreStorage | undefined): Location {
+function locationOf(storage: Exclude<HypercoreStorage, CorePlace> | undefined): Location {
   if (storage === null || storage === undefined) return null
   if (typeof storage === 'object') return `${storage.path}/logwood`
   return storage

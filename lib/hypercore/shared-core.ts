@@ -66,6 +66,8 @@ export class SharedCore {
   keyPair: KeyPair | null = null
   /** How many want the last block of whatever the core grows to. */
   wantingLatest = 0
+  /** For whoever keeps a list of cores. */
+  onClosed: (() => void) | null = null
   readonly replicator: ReplicatorFace = new ReplicatorFace(this)
   readonly remoteContiguity: RemoteContiguity = new RemoteContiguity()
   /** False: it stays open when its last session is closed. */
@@ -328,6 +330,7 @@ export class SharedCore {
     await this.#marks?.store()
     await this.#log?.close()
     this.closed = true
+    this.onClosed?.()
     await this.closeSessions(null)
   }
 }
