@@ -248,3 +248,12 @@ declare module 'hyperbee2' {
   // biome-ignore lint/style/noDefaultExport: the package is CommonJS
   export default Hyperbee2
 }
+
+declare module 'hyperdrive' {
+  /** What it has, test/corestore/hyperdrive.test.ts says. */
+  class Hyperdrive {
+    constructor(store: object, key?: Uint8Array)
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hyperdrive
+}
