@@ -164,6 +164,18 @@ test('no file is too long, each begins with a sentence', (t) => {
 /** What users import: these re-export. */
 const ENTRIES = ['index.ts', 'sim/index.ts', 'hypercore/hypercore.ts', 'corestore/corestore.ts']
 
+/** Drop-ins for packages that are loaded by their default: `import Hypercore from`, `require`. */
+const DEFAULT_EXPORTS = ['hypercore/hypercore.ts', 'hypercore/corestore.ts']
+
+test('nothing but the drop-ins has a default export', (t) => {
+  for (const { path, code } of sources) {
+    if (/^export default |as default\b/m.test(code) && !DEFAULT_EXPORTS.includes(path)) {
+      t.fail(`${path} has a default export`)
+    }
+  }
+  t.pass()
+})
+
 test('only the entries re-export; clock and chance come from env.ts', (t) => {
   for (const { path, code } of sources) {
     if (!ENTRIES.includes(path) && /export\s+(type\s+)?(\*|\{[^}]*\})\s+from/.test(code)) {
