@@ -444,7 +444,8 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     await this.#toOpen()
     this.#assertIndex(start, 'has: start')
     this.#assertIndex(end, 'has: end')
-    return this.#view.has(start, end)
+    // Nothing is missing of a range that is empty.
+    return end <= start ? end === start || this.#view.isDefault() : this.#view.has(start, end)
   }
 
   /** [block, offset in it] of a byte; null past the end, or if it may not wait. @throws as get */
@@ -869,7 +870,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const here = await translated(view.read(index, mayWait), core.discoveryKey)
     if (here !== null) return here
     this.#assertNotClosing('get')
-    if (view instanceof SnapshotView) view.check(index)
+    if (view instanceof SnapshotView && (mayWait || this.snapshotted)) view.check(index)
     if (!mayWait) return null
     this.waits++
     options.onwait?.(index, this as unknown as Hypercore<never>)

@@ -153,7 +153,12 @@ export function both(name: string, script: Script): void {
   })
 }
 
-async function play(t: Assertions, Class: HypercoreClass, script: Script): Promise<unknown[]> {
+/** What a script wrote down; it is ended, and cleaned up. */
+export async function play(
+  t: Assertions,
+  Class: HypercoreClass,
+  script: Script
+): Promise<unknown[]> {
   const stage = new Stage(Class)
   try {
     await script(stage, Class)
