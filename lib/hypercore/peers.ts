@@ -12,6 +12,11 @@ export class CorePeer {
     this.#info = info
   }
 
+  /** What packages look at in the connection. */
+  get stream(): { readonly remotePublicKey: Buffer | null } {
+    return { remotePublicKey: this.remotePublicKey }
+  }
+
   get remoteFork(): number {
     return this.#info.fork
   }

@@ -255,6 +255,21 @@ export class SharedCore {
     await this.closeSessions(null)
   }
 
+  /** Resolves when the log gets longer, or the signal fires. */
+  async whenGrown(signal: AbortSignal): Promise<void> {
+    const grown = deferred<void>()
+    const off = this.log.on('append', () => grown.resolve())
+    const stop = (): void => grown.resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    try {
+      await grown.promise
+    } finally {
+      off()
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
   hasSession(): boolean {
     return this.activeSessions > 0
   }

@@ -24,7 +24,8 @@ import { Waits } from './waits.ts'
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
   onPeerRemove?(peer: Peer): void
-  onDownload?(peer: Peer, block: ProvenBlock): void
+  /** `askedAt`: when it was asked for; null: it came unasked. */
+  onDownload?(peer: Peer, block: ProvenBlock, askedAt: number | null): void
   onUpload?(peer: Peer, block: ProvenBlock): void
   /** A peer or the disk did something wrong; replication goes on without it. */
   onFault?(peer: Peer, error: unknown): void
@@ -123,7 +124,7 @@ export class Replicator {
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
       onPushed: (peer, proof) => {
         this.#markDirty(peer)
-        this.#taken(peer, proof, proof.upgrade !== null)
+        this.#taken(peer, proof, null, proof.upgrade !== null)
       },
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
@@ -262,19 +263,17 @@ export class Replicator {
       return
     }
     const { upgrade } = data.proof
-    this.#taken(peer, data.proof, upgrade !== null && asked.request.upgrade !== null)
+    this.#taken(peer, data.proof, asked, upgrade !== null && asked.request.upgrade !== null)
   }
 
   /** What a peer sent is stored. */
-  #taken(peer: Peer, { block }: Proof, headChanged: boolean): void {
-    if (block !== null) this.#stored(peer, block)
+  #taken(peer: Peer, { block }: Proof, asked: Asked | null, headChanged: boolean): void {
+    if (block !== null) {
+      this.#events.onDownload?.(peer, block, asked?.askedAt ?? null)
+      this.#cancel(this.#exchange.rivals(block.index))
+    }
     const presence = block === null ? null : { start: block.index, length: 1, present: true }
     this.#advanced({ headChanged, cutTo: null, presence })
-  }
-
-  #stored(peer: Peer, block: ProvenBlock): void {
-    this.#events.onDownload?.(peer, block)
-    this.#cancel(this.#exchange.rivals(block.index))
   }
 
   #cancel(questions: readonly Asked[]): void {
