@@ -164,6 +164,17 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#core.keyPair
   }
 
+  /**
+   * Tells a log that was opened by its key who may sign; peers would tell it with their first proof. Nothing happens
+   * if it is known.
+   * @throws ProofError BAD_MANIFEST if it is not that of the key; ArgumentError; StateError NOT_WRITABLE if the log
+   *   was opened read only, CLOSED; StorageError WRITE_FAILED
+   */
+  async setManifest(manifest: Manifest, options: WaitOptions = {}): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('setManifest', options, () => this.#core.setManifest(manifest))
+  }
+
   /** Connected peers that have this log, as they are now. */
   get peers(): readonly PeerInfo[] {
     return [...this.#opened.replicator.peers].map(peerInfo)

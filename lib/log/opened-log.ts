@@ -44,6 +44,10 @@ export type LogEvents = {
   'reorg-refused': [plan: ReorgPlan]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
+  /** A peer told of more, or fewer, blocks from the begin on: its contiguousLength changed. */
+  'peer-progress': [peer: PeerInfo]
+  /** Who may sign became known here, from a peer or by setManifest. */
+  manifest: [manifest: Manifest]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
   fault: [error: unknown, peer: PeerInfo]
   close: []
@@ -90,6 +94,7 @@ export class OpenedLog {
         onDownload: (peer, block) => this.#tell('download', peer, block),
         onUpload: (peer, block) => this.#tell('upload', peer, block),
         onFault: (peer, error) => events.emit('fault', error, info(peer)),
+        onPeerProgress: (peer) => events.emit('peer-progress', info(peer)),
         onHeads: () => this.#catchingUp.look(),
         mayReorg: (plan) => this.#judgeReorg(plan),
         ...(authorize === undefined ? {} : { authorize })
@@ -107,6 +112,7 @@ export class OpenedLog {
     this.#unsubscribe = core.on('applied', (change) => {
       const before = length
       length = core.tree.length
+      if (change.manifestChanged && core.manifest !== null) events.emit('manifest', core.manifest)
       if (change.standingChanged) this.#tellStanding()
       if (change.ancestor < before) this.#cut(length, change.ancestor)
       else if (change.headChanged) events.emit('append', length)

@@ -22,7 +22,8 @@ import {
   wantCodec
 } from './messages.ts'
 import { relation } from './model/relation.ts'
-import { Peer, type PeerContext } from './peer.ts'
+import { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 import type { Permits } from './switches.ts'
 import type { SyncFlags } from './upload/advertiser.ts'
 import { ConnectionLoad } from './upload/connection-load.ts'

@@ -1,7 +1,8 @@
 // Attachments: the connections that a log is attached to. Owner of the list.
 import type { Mux } from '../mux/mux.ts'
 import { Attachment, type AttachmentEvents } from './attachment.ts'
-import type { Peer, PeerContext } from './peer.ts'
+import type { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 
 export class Attachments {
   readonly #events: Omit<AttachmentEvents, 'onDetached'>

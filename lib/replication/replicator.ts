@@ -14,7 +14,8 @@ import { Insight } from './insight.ts'
 import type { Data } from './messages.ts'
 import { Exchange } from './model/exchange.ts'
 import type { Advance, Asked, Need, NeedId } from './model/types.ts'
-import type { Peer, PeerContext } from './peer.ts'
+import type { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
 import { type SyncTarget, SyncWaits } from './sync-waits.ts'
@@ -24,6 +25,8 @@ import { Waits } from './waits.ts'
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
   onPeerRemove?(peer: Peer): void
+  /** It told of more, or fewer, blocks from the begin on. */
+  onPeerProgress?(peer: Peer): void
   onDownload?(peer: Peer, block: ProvenBlock): void
   onUpload?(peer: Peer, block: ProvenBlock): void
   /** A peer or the disk did something wrong; replication goes on without it. */
@@ -116,12 +119,10 @@ export class Replicator {
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),
       onHeads: () => this.#events.onHeads?.(),
+      onProgress: (peer) => this.#events.onPeerProgress?.(peer),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
-      onPushed: (peer, proof) => {
-        this.#markDirty(peer)
-        this.#taken(peer, proof, proof.upgrade !== null)
-      },
+      onPushed: (peer, proof) => this.#taken(peer, proof, proof.upgrade !== null),
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
       onFull: (peer, full) => this.#attachments.of(peer)?.pauseReading(full)
@@ -218,8 +219,8 @@ export class Replicator {
   }
 
   get #isBusy(): boolean {
-    if (!this.#waits.isEmpty || !this.#syncWaits.isEmpty) return true
-    return this.#exchange.inflight.totalAsked() > 0
+    const isIdle = this.#waits.isEmpty && this.#syncWaits.isEmpty
+    return !isIdle || this.#exchange.inflight.totalAsked() > 0
   }
 
   #drop(need: NeedId): void {

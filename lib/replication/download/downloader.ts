@@ -87,18 +87,25 @@ export class Downloader {
   }
 
   async #accept(arrival: Arrival, earlier: Promise<void>): Promise<void> {
-    const { exchange, log, onSettled, onFault, onUpgraded } = this.#options
+    const { log, onFault, onUpgraded } = this.#options
     const { asked, data, byteLength } = arrival
     let isStored = false
     try {
       isStored = await this.#store(arrival, earlier)
     } catch (error) {
-      onSettled(asked, null, exchange.settle(asked, byteLength))
+      this.#settle(asked, null, byteLength)
       onFault(error)
       return
     }
     if (isStored && data.proof.upgrade !== null) onUpgraded(log.length)
-    onSettled(asked, isStored ? data : null, exchange.settle(asked, byteLength))
+    this.#settle(asked, isStored ? data : null, byteLength)
+  }
+
+  #settle(asked: Asked, data: Data | null, byteLength: number): void {
+    const { exchange, remote, log, onSettled } = this.#options
+    // It said that it knows who may sign, and did not tell: it is not asked for that again until its next sync.
+    if (isForManifestAlone(asked) && !log.hasManifest) remote.hasManifest = false
+    onSettled(asked, data, exchange.settle(asked, byteLength))
   }
 
   /**
@@ -129,14 +136,19 @@ export class Downloader {
   }
 
   #refuse(asked: Asked, byteLength: number): void {
-    const { exchange, remote, log, env, onSettled } = this.#options
+    const { exchange, remote, log, env } = this.#options
     const { block, hash, upgrade, fork } = asked.request
     if (fork > log.fork) exchange.forks.failed(env.now())
     if (block !== null) remote.lacks(block.index)
     else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
     if (upgrade !== null) remote.canUpgrade = false
-    onSettled(asked, null, exchange.settle(asked, byteLength))
+    this.#settle(asked, null, byteLength)
   }
+}
+
+function isForManifestAlone({ request }: Asked): boolean {
+  const { manifest, block, hash, seek, upgrade } = request
+  return manifest && block === null && hash === null && seek === null && upgrade === null
 }
 
 /** The proof ends at a node that is not known here. */
