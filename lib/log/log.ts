@@ -11,6 +11,7 @@ import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
+import type { Protomux } from '../mux/shared-mux.ts'
 import type { SyncStatus } from '../replication/insight.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
@@ -29,7 +30,7 @@ import {
   createBlockStream
 } from './block-stream.ts'
 import { type ByteStreamOptions, createByteStream } from './byte-stream.ts'
-import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
+import { type ConnectOptions, type EncryptedStream, multiplexerOf } from './connections.ts'
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type ExtensionOptions, type LogExtension, registerExtension } from './extension.ts'
@@ -342,16 +343,17 @@ export class Log<T = Uint8Array> extends Resource {
 
   /**
    * Replicates with one peer. `true` or `false`: whether we initiate; the answer is a byte stream to be piped to
-   * the peer's, encrypted end to end. A stream that is encrypted already is used as it is, beside its other uses.
+   * the peer's, encrypted end to end. A stream that is encrypted already is used as it is, beside its other uses:
+   * those of npm `protomux`, too, if it was there first.
    * @throws ArgumentError INVALID_ARGUMENT
    */
   replicate(isInitiator: boolean): ReturnType<OpenedLog['connections']['pipe']>
-  replicate<S extends EncryptedStream | Mux>(stream: S): S
-  replicate(target: boolean | EncryptedStream | Mux): unknown {
+  replicate<S extends EncryptedStream | Protomux | Mux>(stream: S): S
+  replicate(target: boolean | EncryptedStream | Protomux | Mux): unknown {
     this.assertOpen('log')
     const { connections } = this.#opened
     if (typeof target === 'boolean') return connections.pipe(target)
-    connections.attach(muxOf(target))
+    connections.attach(multiplexerOf(target))
     return target
   }
 

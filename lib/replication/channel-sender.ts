@@ -1,5 +1,5 @@
 // ChannelSender: the messages of a log to one peer, as values of its channel's message types. No state of its own.
-import type { Channel } from '../mux/channel.ts'
+import type { ChannelPort } from '../mux/multiplexer.ts'
 import type { Flow } from './flow.ts'
 import {
   type BitfieldMessage,
@@ -15,10 +15,10 @@ import {
 import type { PeerSender } from './peer-sender.ts'
 
 export class ChannelSender implements PeerSender {
-  readonly #channel: Channel
+  readonly #channel: ChannelPort
   readonly #flow: Flow
 
-  constructor(channel: Channel, flow: Flow) {
+  constructor(channel: ChannelPort, flow: Flow) {
     this.#channel = channel
     this.#flow = flow
   }

@@ -1,6 +1,8 @@
+// Peer: the remote of one log on one connection, once its channel is open. Routes what comes in: one row per message
+// of the table in the architecture, section 7. No state but its parts.
 import { ProofError, ProtocolError } from '../errors.ts'
 import type { Proof } from '../merkle/proof.ts'
-import type { Channel } from '../mux/channel.ts'
+import type { ChannelPort } from '../mux/multiplexer.ts'
 import { ChannelSender } from './channel-sender.ts'
 import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
 import { Comparison } from './download/comparison.ts'
@@ -40,7 +42,7 @@ export class Peer {
   #downloader: Downloader | null = null
   #uploadLimits: Limits | null = null
   #toldHeld = 0
-  readonly #channel: Channel
+  readonly #channel: ChannelPort
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
   readonly flow: Flow
@@ -50,7 +52,7 @@ export class Peer {
   readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
   constructor(
-    channel: Channel,
+    channel: ChannelPort,
     remotePublicKey: Uint8Array | null,
     flags: SyncFlags,
     load: ConnectionLoad,

@@ -3,7 +3,7 @@
 import { type Env, systemEnv } from '../env.ts'
 import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
 import type { Proof, ProvenBlock } from '../merkle/proof.ts'
-import type { Mux } from '../mux/mux.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { Attachments } from './attachments.ts'
@@ -143,13 +143,13 @@ export class Replicator {
    * Replicates over this connection, now and whenever the other side opens the log on it. Idempotent.
    * @param isAsked the other side has opened it before, and waits
    */
-  attach(mux: Mux, isAsked = false): void {
+  attach(mux: Multiplexer, isAsked = false): void {
     if (this.#closed) return
     this.#attachments.add(mux, this.#context)
     if (isAsked) this.#attachments.meet(mux)
   }
 
-  detach(mux: Mux): void {
+  detach(mux: Multiplexer): void {
     this.#attachments.remove(mux)
   }
 
