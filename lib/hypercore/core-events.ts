@@ -18,11 +18,12 @@ export function followLog(core: SharedCore, log: Log): void {
     before = length
     cut(core, length, ancestor)
   })
+  log.on('manifest', () => core.tellManifest())
   log.on('peer-add', (info) => {
     core.search.found()
     core.emitToAll('peer-add', core.peerOf(info))
   })
-  log.on('peer-holds', ({ fork, contiguousLength }) => {
+  log.on('peer-progress', ({ fork, contiguousLength }) => {
     if (fork !== log.fork || !core.remoteContiguity.told(contiguousLength)) return
     core.emitToAll('remote-contiguous-length', contiguousLength)
   })

@@ -46,8 +46,10 @@ export type LogEvents = {
   'reorg-refused': [plan: ReorgPlan]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
-  /** A peer told of its head, or of blocks that it has, or has no longer. */
-  'peer-holds': [peer: PeerInfo]
+  /** A peer told of more, or fewer, blocks from the begin on: its contiguousLength changed. */
+  'peer-progress': [peer: PeerInfo]
+  /** Who may sign became known here, from a peer or by setManifest. */
+  manifest: [manifest: Manifest]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
   fault: [error: unknown, peer: PeerInfo]
   close: []
@@ -94,8 +96,8 @@ export class OpenedLog {
         onDownload: (peer, block, askedAt) => this.#tell('download', peer, block, askedAt),
         onUpload: (peer, block) => this.#tell('upload', peer, block, null),
         onFault: (peer, error) => events.emit('fault', error, info(peer)),
+        onPeerProgress: (peer) => events.emit('peer-progress', info(peer)),
         onHeads: () => this.#catchingUp.look(),
-        onHoldings: (peer) => events.emit('peer-holds', info(peer)),
         mayReorg: (plan) => this.#judgeReorg(plan),
         ...(authorize === undefined ? {} : { authorize })
       },
@@ -112,6 +114,7 @@ export class OpenedLog {
     this.#unsubscribe = core.on('applied', (change) => {
       const before = length
       length = core.tree.length
+      if (change.manifestChanged && core.manifest !== null) events.emit('manifest', core.manifest)
       if (change.standingChanged) this.#tellStanding()
       if (change.ancestor < before) this.#cut(length, change.ancestor)
       else if (change.headChanged) events.emit('append', length)

@@ -54,8 +54,7 @@ class LivePeerInfo implements PeerInfo {
   }
 
   get contiguousLength(): number {
-    const { contiguousLength, length } = this.#peer.remote
-    return Math.min(contiguousLength, length)
+    return this.#peer.remote.held
   }
 
   get distrusted(): boolean {

@@ -3,7 +3,7 @@
 import { type Env, systemEnv } from '../env.ts'
 import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
 import type { Proof, ProvenBlock } from '../merkle/proof.ts'
-import type { Mux } from '../mux/mux.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { Attachments } from './attachments.ts'
@@ -14,7 +14,8 @@ import { Insight } from './insight.ts'
 import type { Data } from './messages.ts'
 import { Exchange } from './model/exchange.ts'
 import type { Advance, Asked, Need, NeedId } from './model/types.ts'
-import type { Peer, PeerContext } from './peer.ts'
+import type { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
 import { type SyncTarget, SyncWaits } from './sync-waits.ts'
@@ -24,6 +25,8 @@ import { Waits } from './waits.ts'
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
   onPeerRemove?(peer: Peer): void
+  /** It told of more, or fewer, blocks from the begin on. */
+  onPeerProgress?(peer: Peer): void
   /** `askedAt`: when it was asked for; null: it came unasked. */
   onDownload?(peer: Peer, block: ProvenBlock, askedAt: number | null): void
   onUpload?(peer: Peer, block: ProvenBlock): void
@@ -31,8 +34,6 @@ export interface ReplicatorEvents {
   onFault?(peer: Peer, error: unknown): void
   /** A peer told of its head, or came or went: perhaps we know of more now, or of less. */
   onHeads?(): void
-  /** A peer told of its head, or of blocks that it has, or has no longer. */
-  onHoldings?(peer: Peer): void
   /** Whether blocks may flow to, or from, a peer; by default always. */
   readonly authorize?: Authorize
   /** Whether the log may be cut so deeply to follow a higher fork; by default always. */
@@ -119,7 +120,7 @@ export class Replicator {
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),
       onHeads: () => this.#events.onHeads?.(),
-      onHoldings: (peer) => this.#events.onHoldings?.(peer),
+      onProgress: (peer) => this.#events.onPeerProgress?.(peer),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
       onPushed: (peer, proof) => {
@@ -146,13 +147,13 @@ export class Replicator {
    * Replicates over this connection, now and whenever the other side opens the log on it. Idempotent.
    * @param isAsked the other side has opened it before, and waits
    */
-  attach(mux: Mux, isAsked = false): void {
+  attach(mux: Multiplexer, isAsked = false): void {
     if (this.#closed) return
     this.#attachments.add(mux, this.#context)
     if (isAsked) this.#attachments.meet(mux)
   }
 
-  detach(mux: Mux): void {
+  detach(mux: Multiplexer): void {
     this.#attachments.remove(mux)
   }
 
@@ -222,8 +223,8 @@ export class Replicator {
   }
 
   get #isBusy(): boolean {
-    if (!this.#waits.isEmpty || !this.#syncWaits.isEmpty) return true
-    return this.#exchange.inflight.totalAsked() > 0
+    const isIdle = this.#waits.isEmpty && this.#syncWaits.isEmpty
+    return !isIdle || this.#exchange.inflight.totalAsked() > 0
   }
 
   #drop(need: NeedId): void {
