@@ -1,7 +1,7 @@
 // Replicator: one per log. Wires the parts together, maps changes and faults. Owner of the list of peers, and of
 // what they are told of changes. Decides nothing about blocks.
 import { type Env, systemEnv } from '../env.ts'
-import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
+import { ProofError, ProtocolError, StorageError } from '../errors.ts'
 import type { Proof, ProvenBlock } from '../merkle/proof.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
 import { throwIfAborted } from '../util/abort.ts'
@@ -20,7 +20,7 @@ import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
 import { type SyncTarget, SyncWaits } from './sync-waits.ts'
 import { type Authorize, permitsOf, Traffic, type TrafficOptions } from './traffic.ts'
-import { Waits } from './waits.ts'
+import { closedError, conflictError, Waits } from './waits.ts'
 
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
@@ -341,12 +341,4 @@ export class Replicator {
       this.#pump.markAllDirty()
     })
   }
-}
-
-function closedError(): StateError {
-  return new StateError('CLOSED', 'The log is closed')
-}
-
-function conflictError(): ConflictError {
-  return new ConflictError('CONFLICT', 'The key of this log signed two histories')
 }
