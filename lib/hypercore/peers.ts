@@ -13,8 +13,12 @@ export class CorePeer {
   }
 
   /** What packages look at in the connection. */
-  get stream(): { readonly remotePublicKey: Buffer | null } {
-    return { remotePublicKey: this.remotePublicKey }
+  get stream(): { readonly publicKey: Buffer | null; readonly remotePublicKey: Buffer | null } {
+    const { publicKey } = this.#info
+    return {
+      publicKey: publicKey === null ? null : toBuffer(publicKey),
+      remotePublicKey: this.remotePublicKey
+    }
   }
 
   get remoteFork(): number {

@@ -235,7 +235,12 @@ export class Attachment {
     }
     const flags = this.#flags(this.#permits ?? NOTHING)
     const load = ConnectionLoad.of(this.#mux)
-    this.peer = new Peer(channel, this.remotePublicKey, flags, load, this.#context)
+    const { publicKey } = this.#mux.stream
+    const keys = {
+      publicKey: publicKey && copyOf(publicKey),
+      remotePublicKey: this.remotePublicKey
+    }
+    this.peer = new Peer(channel, keys, flags, load, this.#context)
     this.#events.onOpen(this.peer)
   }
 
