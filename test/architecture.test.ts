@@ -165,7 +165,7 @@ test('no file is too long, each begins with a sentence', (t) => {
 const ENTRIES = ['index.ts', 'sim/index.ts', 'hypercore/hypercore.ts', 'corestore/corestore.ts']
 
 /** Drop-ins for packages that are loaded by their default: `import Hypercore from`, `require`. */
-const DEFAULT_EXPORTS = ['hypercore/hypercore.ts', 'hypercore/corestore.ts']
+const DEFAULT_EXPORTS = ['hypercore/hypercore.ts', 'corestore/corestore.ts']
 
 test('nothing but the drop-ins has a default export', (t) => {
   for (const { path, code } of sources) {

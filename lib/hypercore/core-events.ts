@@ -1,5 +1,6 @@
 // What happens to a log, told to the sessions of its core as Hypercore tells it; and what follows from it for views,
 // waits and peers.
+import { systemEnv } from '../env.ts'
 import type { Log } from '../log/log.ts'
 import type { Transfer } from '../log/opened-log.ts'
 import { background } from '../util/background.ts'
@@ -17,11 +18,12 @@ export function followLog(core: SharedCore, log: Log): void {
     before = length
     cut(core, length, ancestor)
   })
+  log.on('manifest', () => core.tellManifest())
   log.on('peer-add', (info) => {
     core.search.found()
     core.emitToAll('peer-add', core.peerOf(info))
   })
-  log.on('peer-holds', ({ fork, contiguousLength }) => {
+  log.on('peer-progress', ({ fork, contiguousLength }) => {
     if (fork !== log.fork || !core.remoteContiguity.told(contiguousLength)) return
     core.emitToAll('remote-contiguous-length', contiguousLength)
   })
@@ -35,9 +37,12 @@ export function followLog(core: SharedCore, log: Log): void {
 }
 
 function transferred(core: SharedCore, name: 'download' | 'upload', block: Transfer): void {
-  const { index, byteLength, peer } = block
+  const { index, byteLength, peer, elapsedMs } = block
+  const elapsed = Math.round(elapsedMs ?? 0)
+  const timestamp = Math.round(performance.timeOrigin + systemEnv.now()) - elapsed
+  const request = name === 'download' ? [{ timestamp, elapsed }] : []
   for (const session of [...core.sessions].reverse()) {
-    session.emit(name, index, byteLength - session.padding, core.peerOf(peer))
+    session.emit(name, index, byteLength - session.padding, core.peerOf(peer), ...request)
   }
 }
 

@@ -11,6 +11,7 @@ import type { Mux } from '../mux/mux.ts'
 import { background } from '../util/background.ts'
 import { fromUtf8, toBuffer } from '../util/bytes.ts'
 import type { Codec } from '../util/codec.ts'
+import { treeOf } from './batch-tree.ts'
 import { BatchView } from './batch-view.ts'
 import { decodeValue, encodeValue, encodingFrom, type ValueEncoding } from './encodings.ts'
 import {
@@ -96,7 +97,7 @@ export interface GetOptions extends WaitOptions {
 }
 
 /** A session, whatever its values are. */
-type AnySession = Pick<Hypercore<never>, 'ready' | 'core' | 'state'>
+type AnySession = Pick<Hypercore<never>, 'ready' | 'core' | 'state' | 'closing'>
 
 interface OpenOptions extends HypercoreOptions {
   readonly parent?: Hypercore<never> | null
@@ -448,7 +449,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return end <= start ? end === start || this.#view.isDefault() : this.#view.has(start, end)
   }
 
-  /** [block, offset in it] of a byte; null past the end, or if it may not wait. @throws as get */
+  /** [block, offset in it] of a byte; waits for one past the end. Null if it may not wait. @throws as get */
   async seek(byteOffset: number, options: WaitOptions = {}): Promise<[number, number] | null> {
     const core = await this.#toOpen()
     this.#assertIndex(byteOffset, 'seek')
@@ -461,7 +462,12 @@ export class Hypercore<T = Buffer> extends EventEmitter {
       async (signal) => {
         const paddingBytes = this.padding
         await using log = core.log.session({ encryption: plainCipher(paddingBytes) })
-        return translated(log.seek(byteOffset, { wait, signal }), core.discoveryKey)
+        for (;;) {
+          const { length } = core.log
+          const found = await translated(log.seek(byteOffset, { wait, signal }), core.discoveryKey)
+          if (found !== null || !wait) return found
+          if (core.log.length === length) await core.whenGrown(signal)
+        }
       }
     )
     return place === null ? null : [place.index, place.byteOffset]
@@ -502,8 +508,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   async treeHash(length?: number): Promise<Buffer> {
     const core = await this.#toOpen()
     const at = length ?? this.length
-    if (this.#view.kind === 'batch' && at > this.#view.signedLength) {
-      throw this.#error('INVALID_OPERATION', 'A batch has no tree before it is committed')
+    const view = this.#view
+    if (view instanceof BatchView && at > view.signedLength) {
+      return toBuffer((await treeOf(core, view, at)).rootHash)
     }
     if (at > 0 && !core.log.has(at - 1)) await this.get(at - 1)
     return toBuffer(await translated(core.log.treeHash(at), core.discoveryKey))
@@ -693,6 +700,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (!(state instanceof BatchView) || session.core !== core) {
       throw this.#error('ERR_ASSERTION', 'A commit needs a batch of the same core')
     }
+    if (session.closing !== null) throw this.#error('SESSION_CLOSED', 'The batch is closed')
     return commitTo(core, state, { keyPair: this.keyPair, ...options })
   }
 
@@ -828,9 +836,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const { core } = this
     if (core === null) return
     this.#leave(core)
+    clearRequests(this.activeRequests, error)
     // Whoever closes it closes its weak sessions, and must not be waited for by them.
     if (core.autoClose && !core.hasSession() && core.closing === null) await core.close()
-    clearRequests(this.activeRequests, error)
     this.closed = true
     this.emit('close')
   }

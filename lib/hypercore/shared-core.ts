@@ -17,13 +17,7 @@ import { Batches } from './batches.ts'
 import { followLog } from './core-events.ts'
 import { HypercoreError, translated } from './errors.ts'
 import { openCore } from './locations.ts'
-import {
-  type ManifestInput,
-  manifestBytes,
-  manifestFrom,
-  parseManifest,
-  withBuffers
-} from './manifest.ts'
+import { type ManifestInput, manifestFrom, parseManifest, withBuffers } from './manifest.ts'
 import { Marks } from './marks.ts'
 import type { HypercoreOptions, HypercoreStorage } from './options.ts'
 import { PeerSearch } from './peer-search.ts'
@@ -46,9 +40,6 @@ export interface SessionPort {
   emit(name: string, ...args: unknown[]): boolean
   close(options?: { error?: Error | null }): Promise<void>
 }
-
-/** The name in the log's user data of a manifest that was given before any peer told it. */
-const MANIFEST_NAME = 'hypercore/manifest'
 
 export class SharedCore {
   readonly sessions: SessionPort[] = []
@@ -129,9 +120,7 @@ export class SharedCore {
     if (this.manifest !== null) return
     const manifest = parseManifest(input, this.log.key)
     if (manifest === null) return
-    await translated(this.log.setUserData(MANIFEST_NAME, manifestBytes(manifest)))
-    this.#manifest = manifest
-    this.tellManifest()
+    await translated(this.log.setManifest(manifest), this.discoveryKey)
   }
 
   get compat(): boolean {
@@ -255,6 +244,21 @@ export class SharedCore {
     await this.closeSessions(null)
   }
 
+  /** Resolves when the log gets longer, or the signal fires. */
+  async whenGrown(signal: AbortSignal): Promise<void> {
+    const grown = deferred<void>()
+    const off = this.log.on('append', () => grown.resolve())
+    const stop = (): void => grown.resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    try {
+      await grown.promise
+    } finally {
+      off()
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
   hasSession(): boolean {
     return this.activeSessions > 0
   }
@@ -302,9 +306,7 @@ export class SharedCore {
     this.#live = new LiveView(log)
     this.keyPair = keyPair
     followLog(this, log)
-    const stored = log.getUserData(MANIFEST_NAME)
-    const manifest = options.manifest ?? stored
-    if (manifest) this.#manifest = manifestFrom(manifest)
+    if (options.manifest) this.#manifest = manifestFrom(options.manifest)
     this.#knewManifest = this.manifest !== null
     this.opened = true
   }

@@ -14,9 +14,9 @@ export class SnapshotView implements View {
   readonly fork: number
   readonly length: number
   readonly byteLength: number
-  readonly signedLength: number
   readonly #below: View
   readonly #kept: Map<number, Uint8Array> = new Map()
+  readonly #signedLength: number
   #sharedLength: number
 
   constructor(below: View) {
@@ -25,8 +25,12 @@ export class SnapshotView implements View {
     this.fork = below.fork
     this.length = below.length
     this.byteLength = below.byteLength
-    this.signedLength = below.signedLength
+    this.#signedLength = below.signedLength
     this.#sharedLength = below.length
+  }
+
+  get signedLength(): number {
+    return Math.min(this.#signedLength, this.#sharedLength)
   }
 
   /** Blocks below are the same in what this is a snapshot of. */

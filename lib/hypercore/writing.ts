@@ -1,7 +1,9 @@
 // What a session changes: the log, or its batch. Whoever has to know the length beforehand is alone while it writes.
+import { MAX_BLOCKS_PER_APPEND } from '../core/constants.ts'
 import type { Signing } from '../core/writer.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { equalBytes } from '../util/bytes.ts'
+import { joins } from './batch-tree.ts'
 import { BatchView } from './batch-view.ts'
 import type { EncryptionProvider } from './encryption.ts'
 import { HypercoreError, translated } from './errors.ts'
@@ -54,14 +56,29 @@ export async function appendTo(wish: AppendWish, blocks: Uint8Array[]): Promise<
       for (const [i, block] of blocks.entries())
         await provider.encrypt(length + i, block, fork, contextOf(core))
     }
-    if (!(view instanceof BatchView)) return core.log.append(blocks, signing)
+    if (!(view instanceof BatchView)) return appendAll(core, blocks, signing)
     const extent = view.append(blocks)
     core.emitToView(view, 'append')
     return extent
   }
-  const isAlone = provider !== null || maxLength >= 0 || view.kind === 'batch'
+  const isLong = blocks.length > MAX_BLOCKS_PER_APPEND
+  const isAlone = provider !== null || maxLength >= 0 || view.kind === 'batch' || isLong
   const done = isAlone ? core.writes.exclusive(write) : core.writes.shared(write)
   return translated(done, core.discoveryKey)
+}
+
+/** Of more blocks than one append may have: several, of which a crash may leave the first ones. */
+async function appendAll(
+  core: SharedCore,
+  blocks: readonly Uint8Array[],
+  signing: Signing
+): Promise<Extent> {
+  if (blocks.length <= MAX_BLOCKS_PER_APPEND) return core.log.append(blocks, signing)
+  let extent: Extent = core.live
+  for (let start = 0; start < blocks.length; start += MAX_BLOCKS_PER_APPEND) {
+    extent = await core.log.append(blocks.slice(start, start + MAX_BLOCKS_PER_APPEND), signing)
+  }
+  return extent
 }
 
 export async function truncateTo(
@@ -98,9 +115,16 @@ export function commitTo(
   options: CommitOptions
 ): Promise<Extent | null> {
   const work = core.writes.exclusive(async () => {
-    const blocks = await batch.pending(options.length ?? batch.length)
-    if (blocks === null) return null
-    if (blocks.length > 0) await core.log.append(blocks, signingOf(core, options))
+    const end = options.length ?? batch.length
+    if (batch.isCutBelow) {
+      if (core.live.length >= end) return null
+      throw new HypercoreError('INVALID_OPERATION', 'The core was cut below the batch', {
+        discoveryKey: core.discoveryKey
+      })
+    }
+    if (end > batch.length || core.live.length > end || !(await joins(core, batch))) return null
+    const blocks = batch.blocksFrom(core.live.length, end)
+    if (blocks.length > 0) await appendAll(core, blocks, signingOf(core, options))
     const { length, byteLength } = core.live
     batch.committed({ length, byteLength })
     return { length, byteLength }
@@ -128,7 +152,7 @@ export function flushAtom(core: SharedCore, batch: BatchView): Promise<void> {
       await core.snapshots.keep(live, start, live.length)
       await core.log.truncate(start, { fork: Math.max(fork, live.fork + 1) })
     }
-    if (blocks.length > 0) await core.log.append(blocks)
+    if (blocks.length > 0) await appendAll(core, blocks, {})
     const { length, byteLength } = live
     batch.committed({ length, byteLength }, live.fork)
   })

@@ -101,6 +101,11 @@ export class RemoteLog {
     return index < this.contiguousLength || this.#blocks.has(index)
   }
 
+  /** Blocks of its log from the begin on, without a gap. */
+  get held(): number {
+    return Math.min(this.contiguousLength, this.length)
+  }
+
   /** 32 presence bits from a multiple of 32 on. */
   word(start: number): number {
     const contiguous = this.contiguousLength - start
