@@ -39,11 +39,12 @@ export class SnapshotView implements View {
   }
 
   has(start: number, end: number): boolean {
-    for (let index = Math.max(start, this.#sharedLength); index < end; index++) {
-      if (!this.#kept.has(index)) return false
+    if (end <= this.#sharedLength && this.#below.has(start, end)) return true
+    for (let index = start; index < end; index++) {
+      const isShared = index < this.#sharedLength && this.#below.has(index, index + 1)
+      if (!isShared && !this.#kept.has(index)) return false
     }
-    const shared = Math.min(end, this.#sharedLength)
-    return start >= shared || this.#below.has(start, shared)
+    return true
   }
 
   async read(index: number, mayWait: boolean): Promise<Uint8Array | null> {
