@@ -24,8 +24,22 @@ export class Batches {
     return batch
   }
 
+  /**
+   * The log is about to lose blocks of [start, end). A cut takes from a snapshot all that follows, so what the batch has
+   * of its own is kept as well.
+   */
+  async keepForSnapshots(start: number, end: number): Promise<void> {
+    for (const batch of this.#batches.values()) {
+      if (start >= batch.baseLength) continue
+      await batch.snapshots.keep(batch, start, end < batch.baseLength ? end : batch.length)
+    }
+  }
+
   /** The log was cut down to a length. */
   cut(length: number): void {
-    for (const batch of this.#batches.values()) batch.baseCut(length)
+    for (const batch of this.#batches.values()) {
+      batch.baseCut(length)
+      if (length < batch.baseLength) batch.snapshots.cut(length)
+    }
   }
 }

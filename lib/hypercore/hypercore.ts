@@ -817,7 +817,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
 
   #look(core: SharedCore, view: View): void {
     this.state = view
-    if (view instanceof SnapshotView) core.snapshots.acquire(view)
+    if (view instanceof SnapshotView) core.snapshotsOf(view.below).acquire(view)
   }
 
   async #checkOut(core: SharedCore, length: number): Promise<void> {
@@ -855,7 +855,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.writable = false
     core.search.end(this.#findingPeers)
     this.#findingPeers = 0
-    if (this.state instanceof SnapshotView) core.snapshots.release(this.state)
+    if (this.state instanceof SnapshotView) {
+      core.snapshotsOf(this.state.below).release(this.state)
+    }
     this.#releaseExclusive?.()
     this.#releaseExclusive = null
     this.ongc?.(this)

@@ -271,6 +271,12 @@ export class SharedCore {
     return view instanceof BatchView ? view.snapshots : this.snapshots
   }
 
+  /** The log is about to lose blocks of [start, end): snapshots of it, and of batches on it, keep what is here. */
+  async keepForSnapshots(start: number, end: number): Promise<void> {
+    await this.snapshots.keep(this.live, start, end)
+    await this.batches.keepForSnapshots(start, end)
+  }
+
   /** To all sessions, the youngest first. */
   emitToAll(name: string, ...args: unknown[]): void {
     for (const session of [...this.sessions].reverse()) session.emit(name, ...args)
@@ -322,7 +328,7 @@ export class SharedCore {
     if (!this.#allowFork) return false
     const { length } = this.log
     if (depth > Math.max(MAX_REORG_DEPTH_BLOCKS, Math.floor(length / 2))) return false
-    await this.snapshots.keep(this.live, ancestor, length)
+    await this.keepForSnapshots(ancestor, length)
     return true
   }
 

@@ -14,13 +14,14 @@ export class SnapshotView implements View {
   readonly fork: number
   readonly length: number
   readonly byteLength: number
-  readonly #below: View
+  /** What it is a snapshot of. */
+  readonly below: View
   readonly #kept: Map<number, Uint8Array> = new Map()
   readonly #signedLength: number
   #sharedLength: number
 
   constructor(below: View) {
-    this.#below = below
+    this.below = below
     this.name = below.name
     this.fork = below.fork
     this.length = below.length
@@ -39,9 +40,9 @@ export class SnapshotView implements View {
   }
 
   has(start: number, end: number): boolean {
-    if (end <= this.#sharedLength && this.#below.has(start, end)) return true
+    if (end <= this.#sharedLength && this.below.has(start, end)) return true
     for (let index = start; index < end; index++) {
-      const isShared = index < this.#sharedLength && this.#below.has(index, index + 1)
+      const isShared = index < this.#sharedLength && this.below.has(index, index + 1)
       if (!isShared && !this.#kept.has(index)) return false
     }
     return true
@@ -50,14 +51,14 @@ export class SnapshotView implements View {
   async read(index: number, mayWait: boolean): Promise<Uint8Array | null> {
     const kept = this.#kept.get(index)
     if (kept !== undefined || index >= this.#sharedLength) return kept ?? null
-    const block = await this.#below.read(index, mayWait)
+    const block = await this.below.read(index, mayWait)
     // Cut meanwhile: what was read may be another history's.
     return index < this.#sharedLength ? block : (this.#kept.get(index) ?? null)
   }
 
   async fetch(index: number, signal: AbortSignal): Promise<Uint8Array> {
     this.check(index)
-    const block = await this.#below.fetch(index, signal)
+    const block = await this.below.fetch(index, signal)
     this.check(index)
     return block
   }

@@ -97,10 +97,12 @@ export async function truncateTo(
       )
     }
     if (newLength === view.length && fork === view.fork) return
-    const snapshots = core.snapshotsOf(view)
-    await snapshots.keep(view, newLength, view.length)
-    if (!(view instanceof BatchView))
+    if (!(view instanceof BatchView)) {
+      await core.keepForSnapshots(newLength, view.length)
       return core.log.truncate(newLength, { fork, ...signingOf(core, options) })
+    }
+    const { snapshots } = view
+    await snapshots.keep(view, newLength, view.length)
     view.truncate(newLength, fork, await byteLengthAt(core, newLength))
     snapshots.cut(newLength)
     core.emitToView(view, 'truncate', newLength, fork)
@@ -149,7 +151,7 @@ export function flushAtom(core: SharedCore, batch: BatchView): Promise<void> {
     const isCut = fork > live.fork
     if (blocks.length === 0 && !isCut) return
     if (isCut || live.length > start) {
-      await core.snapshots.keep(live, start, live.length)
+      await core.keepForSnapshots(start, live.length)
       await core.log.truncate(start, { fork: Math.max(fork, live.fork + 1) })
     }
     if (blocks.length > 0) await appendAll(core, blocks, {})
@@ -161,7 +163,7 @@ export function flushAtom(core: SharedCore, batch: BatchView): Promise<void> {
 
 export async function clearIn(core: SharedCore, start: number, end: number): Promise<number> {
   const work = core.writes.exclusive(async () => {
-    await core.snapshots.keep(core.live, start, end)
+    await core.keepForSnapshots(start, end)
     const { freedBytes } = await core.log.clear(start, end)
     return freedBytes
   })
