@@ -42,14 +42,14 @@ export class Committer {
   /** Goes up to the seq of the last group with bytes outside; `blocks` must be synced along with it. */
   #outsideSeq = 0
   #outsideSyncedSeq = 0
-  /** Last seq when the oplog held nothing but a header, synced: there is nothing to do in close. */
+  /** Last seq when the oplog was as close leaves it. */
   #cleanSeq: number
   readonly #late: LateSyncs
   /** What has to run while nothing is written. */
   readonly #interludes: (() => Promise<void>)[] = []
   #isWrittenAnew = false
 
-  /** isClean: the half holds nothing but its header, and it is synced. */
+  /** isClean: the half holds nothing but its header, or what closing may leave there. */
   constructor(parts: CommitterParts, isClean: boolean) {
     this.#parts = parts
     this.#tip = parts.state.tree
@@ -86,6 +86,13 @@ export class Committer {
   /** A node of a change that is not yet applied. */
   pendingNode(nodeIndex: number): Node | null {
     return this.#pendingNodes.size === 0 ? null : (this.#pendingNodes.get(nodeIndex) ?? null)
+  }
+
+  /** Nothing is to be written or synced, and nothing failed: closing would lose nothing. */
+  get isAtRest(): boolean {
+    const { oplog } = this.#parts
+    if (this.#closed || this.#failure !== null || this.#draining !== null) return false
+    return oplog.lastSeq <= oplog.syncedSeq && !oplog.hasRejected
   }
 
   /**
@@ -148,14 +155,34 @@ export class Committer {
     this.#isWrittenAnew = true
   }
 
-  /** Finishes what was asked, then settles. The first failure is thrown; nothing is running after that. */
+  /** Finishes what was asked, then settles, or leaves a little to be replayed (`restBytes`). The first failure is thrown; nothing is running after that. */
   async close(): Promise<void> {
     this.#closed = true
     await this.idle()
     this.#late.stop()
     await this.#checkpoint.idle()
     await this.#late.done()
-    if (this.#failure === null) await this.settle()
+    if (this.#failure !== null) return
+    if (this.#mayRest) await this.#rest()
+    else await this.settle()
+  }
+
+  /** Few bytes, which say nothing of ranges that may be written over, need not be brought into the files. */
+  get #mayRest(): boolean {
+    const { oplog, limits, readOnly } = this.#parts
+    if (readOnly || oplog.hasRejected || this.#outside.hasFreed) return false
+    return oplog.usedBytes <= limits.restBytes
+  }
+
+  /** Leaves entries that are synced, and a synced seal that says so. */
+  async #rest(): Promise<void> {
+    const { oplog } = this.#parts
+    if (this.#cleanSeq === oplog.lastSeq) return
+    await this.#writeAnew()
+    await this.#sync()
+    await oplog.seal()
+    await this.#syncFile(oplog.file)
+    this.#cleanSeq = oplog.lastSeq
   }
 
   #startDraining(): void {

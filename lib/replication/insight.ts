@@ -1,5 +1,6 @@
 // Insight: where a log stands towards its peers, told when somebody asks. Looks, and changes nothing.
 import type { Env } from '../env.ts'
+import type { LazyMap } from '../util/lazy.ts'
 import { countHeld, countOffered, countShared } from './model/counting.ts'
 import type { Exchange } from './model/exchange.ts'
 import type { Explanation, Obstacle } from './model/explain.ts'
@@ -47,7 +48,7 @@ export interface InsightOptions {
   readonly log: ReplicatedLog
   readonly env: Env
   readonly exchange: Exchange
-  readonly peers: ReadonlyMap<PeerId, Peer>
+  readonly peers: LazyMap<PeerId, Peer>
 }
 
 export class Insight {

@@ -1,20 +1,26 @@
 // OpenedStore: what the sessions of one store share: its files, the logs that are open, its connections.
 // Closes with the session that opened it.
+import { RestRoster, type RosterLimits } from '../core/rest-roster.ts'
+import type { RestingParts } from '../core/resting-core.ts'
 import { type Env, systemEnv } from '../env.ts'
 import { StateError, StorageError } from '../errors.ts'
 import { Connections } from '../log/connections.ts'
 import { OpenedLog } from '../log/opened-log.ts'
 import type { Location, LogOptions } from '../log/options.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
+import type { LogFiles } from '../storage/log-files.ts'
 import { StoreFiles } from '../storage/store-files.ts'
 import type { IndexedLog } from '../storage/store-index.ts'
 import { toHex } from '../util/bytes.ts'
 import { Emitter } from '../util/emitter.ts'
 import {
+  CROWDED_REST_AFTER_MS,
   IDLE_AFTER_MS,
   JOURNAL_BYTES,
+  MAX_AWAKE_LOGS,
   MAX_IDLE_LOGS,
   MAX_OPEN_FILES,
+  REST_AFTER_MS,
   STORE_CACHE_BYTES
 } from './constants.ts'
 import { Hub } from './hub.ts'
@@ -34,6 +40,7 @@ export class OpenedStore {
   readonly hub: Hub
   readonly connections: Connections
   readonly events: Emitter<StoreEvents> = new Emitter()
+  readonly #resting: RestingParts
   readonly #durability: StoreOptions['durability']
   #closing: Promise<void> | null = null
 
@@ -42,6 +49,8 @@ export class OpenedStore {
     this.env = env
     this.#durability = options.durability
     const { idleLogs = MAX_IDLE_LOGS, idleAfterMs = IDLE_AFTER_MS } = options.limits ?? {}
+    const openFiles = (discoveryKey: Uint8Array): Promise<LogFiles> => files.openLog(discoveryKey)
+    this.#resting = { openFiles, roster: new RestRoster(env, REST_LIMITS) }
     this.hub = new Hub({
       env,
       opened: () => this.registry.opened,
@@ -71,6 +80,11 @@ export class OpenedStore {
       ...(createIfMissing === undefined ? {} : { createIfMissing })
     })
     return new OpenedStore(files, env, options)
+  }
+
+  /** Logs whose files are open. */
+  get awakeCount(): number {
+    return this.#resting.roster.awakeCount
   }
 
   /** Opens the log that is wanted, or makes it, and runs with it before it can close. @throws as Store.get */
@@ -116,14 +130,13 @@ export class OpenedStore {
   }
 
   async #open(discoveryKey: Uint8Array, options: LogOptions<unknown>): Promise<OpenedLog> {
-    const files = await this.files.openLog(discoveryKey)
     const { durability = this.#durability } = options
     const shared = {
       ...options,
       env: this.env,
       ...(durability === undefined ? {} : { durability })
     }
-    return OpenedLog.over(files, shared, this.registry)
+    return OpenedLog.owned(discoveryKey, shared, this.registry, this.#resting)
   }
 
   async #useForPeer(discoveryKey: Uint8Array, run: (log: OpenedLog) => void): Promise<void> {
@@ -138,6 +151,12 @@ export class OpenedStore {
     const log = this.files.index.get(discoveryKey)
     if (isNews && log !== undefined) this.events.emit('held', log)
   }
+}
+
+const REST_LIMITS: RosterLimits = {
+  maxAwake: MAX_AWAKE_LOGS,
+  restAfterMs: REST_AFTER_MS,
+  crowdedRestAfterMs: CROWDED_REST_AFTER_MS
 }
 
 /** Whether a log that is open will do for these options. */

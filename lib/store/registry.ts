@@ -246,6 +246,6 @@ function activeAt({ usedAt, log }: Entry): number {
 
 /** Whoever has it open would only open it again. */
 function hasPeers({ log }: Entry): boolean {
-  for (const _ of log?.replicator.peers ?? []) return true
+  for (const _ of log?.peers ?? []) return true
   return false
 }

@@ -42,6 +42,8 @@ export interface StoreStats {
   readonly logs: number
   readonly openLogs: number
   readonly idleLogs: number
+  /** Of the open ones, those that are at rest: nothing was asked of them for a while, and their files are closed. */
+  readonly restingLogs: number
   readonly connections: number
   /** Descriptors of files. */
   readonly openFiles: number
@@ -206,6 +208,7 @@ export class Store extends Resource {
       logs: files.index.size,
       openLogs: registry.size,
       idleLogs: registry.idleCount,
+      restingLogs: registry.size - this.#opened.awakeCount,
       connections: hub.size,
       openFiles: files.openFiles,
       cachedBytes: files.cache.byteLength
