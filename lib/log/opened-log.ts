@@ -24,6 +24,8 @@ export interface Transfer {
   readonly byteLength: number
   /** Nodes that came with it to prove it. */
   readonly uncles: number
+  /** Since it was asked for; null where nothing was: it was sent, or came unasked. */
+  readonly elapsedMs: number | null
   readonly peer: PeerInfo
 }
 
@@ -91,8 +93,8 @@ export class OpenedLog {
       {
         onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
         onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
-        onDownload: (peer, block) => this.#tell('download', peer, block),
-        onUpload: (peer, block) => this.#tell('upload', peer, block),
+        onDownload: (peer, block, askedAt) => this.#tell('download', peer, block, askedAt),
+        onUpload: (peer, block) => this.#tell('upload', peer, block, null),
         onFault: (peer, error) => events.emit('fault', error, info(peer)),
         onPeerProgress: (peer) => events.emit('peer-progress', info(peer)),
         onHeads: () => this.#catchingUp.look(),
@@ -204,13 +206,20 @@ export class OpenedLog {
   }
 
   /** For every block that passes: costs nothing unless somebody listens. */
-  #tell(event: 'download' | 'upload', peer: Peer, { index, value, nodes }: ProvenBlock): void {
-    this.#lastTransferAt = this.env.now()
+  #tell(
+    event: 'download' | 'upload',
+    peer: Peer,
+    { index, value, nodes }: ProvenBlock,
+    askedAt: number | null
+  ): void {
+    const now = this.env.now()
+    this.#lastTransferAt = now
     if (this.events.listenerCount(event) === 0) return
     this.events.emit(event, {
       index,
       byteLength: value.byteLength,
       uncles: nodes.length,
+      elapsedMs: askedAt === null ? null : now - askedAt,
       peer: peerInfo(peer)
     })
   }

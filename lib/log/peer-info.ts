@@ -5,6 +5,8 @@ import type { Peer } from '../replication/peer.ts'
 export interface PeerInfo {
   /** Of the other end of the connection; null where the stream below does not tell. */
   readonly remotePublicKey: Uint8Array | null
+  /** Ours, on that connection. */
+  readonly publicKey: Uint8Array | null
   /** As it told us. */
   readonly fork: number
   readonly length: number
@@ -43,6 +45,10 @@ class LivePeerInfo implements PeerInfo {
 
   get remotePublicKey(): Uint8Array | null {
     return this.#peer.remotePublicKey
+  }
+
+  get publicKey(): Uint8Array | null {
+    return this.#peer.publicKey
   }
 
   get fork(): number {

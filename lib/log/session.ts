@@ -1,6 +1,7 @@
 // The words of a session: options of its calls, what it tells of itself, and what a snapshot remembers.
 import type { Durability } from '../core/durability.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
+import type { Env } from '../env.ts'
 import { UnavailableError } from '../errors.ts'
 import { abortable, throwIfAborted } from '../util/abort.ts'
 import type { Codec } from '../util/codec.ts'
@@ -187,9 +188,20 @@ export function checkGetOptions(options: GetOptions, call: string): void {
   if (options.timeoutMs !== undefined) checkInteger(options.timeoutMs, 0, `${call}: timeoutMs`)
 }
 
-/** The one signal for the signal and the timeout that were given. */
-export function signalOf({ signal, timeoutMs }: GetOptions): AbortSignal | undefined {
-  if (timeoutMs === undefined) return signal
-  const timeout = AbortSignal.timeout(timeoutMs)
-  return signal === undefined ? timeout : AbortSignal.any([signal, timeout])
+/** Work under the signal and the time-out that were given. What has a time-out keeps the process alive until then. */
+export async function inTime<T>(
+  env: Env,
+  { signal, timeoutMs }: GetOptions,
+  work: (signal: AbortSignal | undefined) => Promise<T>
+): Promise<T> {
+  if (timeoutMs === undefined) return await work(signal)
+  const late = new AbortController()
+  const end = (): void => late.abort(timeoutReason(timeoutMs))
+  using _timer = env.setTimer(timeoutMs, end, { keepsAlive: true })
+  return await work(signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]))
+}
+
+/** What AbortSignal.timeout gives as its reason. */
+function timeoutReason(timeoutMs: number): Error {
+  return Object.assign(new Error(`Not within ${timeoutMs} ms`), { name: 'TimeoutError' })
 }

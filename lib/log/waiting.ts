@@ -6,15 +6,23 @@ import { StorageError } from '../errors.ts'
 import type { Position } from '../merkle/seek.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { OpenedLog } from './opened-log.ts'
-import { type GetOptions, signalOf } from './session.ts'
+import { type GetOptions, inTime } from './session.ts'
 
 /** The block's bytes; null only if it is not here and options forbid to wait. */
-export async function waitForBlock(
-  { core, replicator }: OpenedLog,
+export function waitForBlock(
+  opened: OpenedLog,
   index: number,
   options: GetOptions
 ): Promise<Uint8Array | null> {
-  const signal = signalOf(options)
+  return inTime(opened.env, options, (signal) => blockOf(opened, index, options, signal))
+}
+
+async function blockOf(
+  { core, replicator }: OpenedLog,
+  index: number,
+  options: GetOptions,
+  signal: AbortSignal | undefined
+): Promise<Uint8Array | null> {
   throwIfAborted(signal)
   let wasDamaged = false
   for (;;) {
@@ -40,14 +48,28 @@ async function readOrFetch(
   }
 }
 
-/** The place of a byte, not counting `padding` bytes at the head of each block; null past the end of what anybody knows, or if options forbid to wait. */
-export async function waitForByte(
-  { core, replicator }: OpenedLog,
+/**
+ * The place of a byte, not counting `padding` bytes at the head of each block; null past the end of what anybody knows,
+ * or if options forbid to wait.
+ */
+export function waitForByte(
+  opened: OpenedLog,
   byteOffset: number,
   padding: number,
   options: GetOptions
 ): Promise<Position | null> {
-  const signal = signalOf(options)
+  return inTime(opened.env, options, (signal) =>
+    placeOf(opened, byteOffset, padding, options, signal)
+  )
+}
+
+async function placeOf(
+  { core, replicator }: OpenedLog,
+  byteOffset: number,
+  padding: number,
+  options: GetOptions,
+  signal: AbortSignal | undefined
+): Promise<Position | null> {
   throwIfAborted(signal)
   let blocksBefore = Number.POSITIVE_INFINITY
   for (;;) {

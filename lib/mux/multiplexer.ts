@@ -13,7 +13,7 @@ export type ChannelPort = Pick<Channel, 'isClosed' | 'drained' | 'send' | 'close
 export interface Multiplexer {
   readonly stream: Pick<
     MessageStream,
-    'isInitiator' | 'remotePublicKey' | 'handshakeHash' | 'opened'
+    'isInitiator' | 'publicKey' | 'remotePublicKey' | 'handshakeHash' | 'opened'
   >
   readonly isClosed: boolean
   readonly closed: Promise<void>

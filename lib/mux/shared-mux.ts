@@ -172,6 +172,10 @@ class SharedStream {
     return this.#stream.isInitiator
   }
 
+  get publicKey(): Uint8Array {
+    return this.#stream.publicKey ?? emptyBytes
+  }
+
   get remotePublicKey(): Uint8Array | null {
     return this.#stream.remotePublicKey
   }

@@ -141,7 +141,8 @@ export class Attachment {
     if (stands === 'they-forked')
       return this.#context.exchange.mayFollow(remote, this.#context.env.now())
     if (stands !== 'behind' || this.#context.log.frozen) return false
-    return remote.canUpgrade || remote.lengthAcked !== this.#context.log.length
+    if (remote.lengthAcked !== this.#context.log.length) return true
+    return remote.canUpgrade && remote.mayProve(this.#context.env.now())
   }
 
   /** Null until the handshake is done, or where the stream below does not tell. */
@@ -234,7 +235,12 @@ export class Attachment {
     }
     const flags = this.#flags(this.#permits ?? NOTHING)
     const load = ConnectionLoad.of(this.#mux)
-    this.peer = new Peer(channel, this.remotePublicKey, flags, load, this.#context)
+    const { publicKey } = this.#mux.stream
+    const keys = {
+      publicKey: publicKey && copyOf(publicKey),
+      remotePublicKey: this.remotePublicKey
+    }
+    this.peer = new Peer(channel, keys, flags, load, this.#context)
     this.#events.onOpen(this.peer)
   }
 

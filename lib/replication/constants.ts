@@ -18,6 +18,11 @@ export const WINDOW_BYTES: number = 8 * 1024 * 1024
 /** Requests in flight per peer, whatever the blocks' size. */
 export const MIN_WINDOW_REQUESTS: number = 8
 export const MAX_WINDOW_REQUESTS: number = 1024
+/** With several peers, a slow one is asked for so much as it delivers in so long, and for a few blocks at least. */
+export const PACE_MS: number = 2_000
+export const MIN_PACE_REQUESTS: number = 32
+/** What it delivered within so long counts; what comes of a doubled pace is seen within one round trip. */
+export const PACE_MEMORY_MS: number = 1_000
 /** Assumed while the log's average is not known. */
 export const ASSUMED_BLOCK_BYTES: number = 64 * 1024
 /** Blocks that arrived and are not stored yet, per log: bounds memory while the disk is slow. */
@@ -27,8 +32,15 @@ export const MAX_VERIFYING_BYTES: number = 32 * 1024 * 1024
 export const REQUEST_TIMEOUT_MS: number = 10_000
 /** The same for upgrades, of which only one is in flight per log. */
 export const UPGRADE_TIMEOUT_MS: number = 3_000
+/** Who did not deliver an upgrade is asked again after so long, after twice as long the next time, and so on. */
+export const UPGRADE_RETRY_MS: number = 10_000
+export const MAX_UPGRADE_RETRY_MS: number = 80_000
 /** A block in flight for so long may be asked of a second peer. */
 export const DUPLICATE_AFTER_MS: number = 500
+/** … and has taken so many of its peer's usual round trips. */
+export const DUPLICATE_AFTER_ROUND_TRIPS: number = 3
+/** A round trip, as long as the peer has answered nothing. */
+export const ASSUMED_ROUND_TRIP_MS: number = 500
 /** How often expiry is looked at while anything is in flight. */
 export const TICK_MS: number = 250
 /** How long a log that nobody wants any more goes on downloading: a random time between, so that not all end at once. */

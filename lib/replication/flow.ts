@@ -30,8 +30,8 @@ export class Flow {
   /** Of blocks and proofs, lately. */
   bytesPerSecond(now: number): { down: number; up: number } {
     return {
-      down: this.#down?.bytesPerSecond(now) ?? 0,
-      up: this.#up?.bytesPerSecond(now) ?? 0
+      down: this.#down?.perSecond(now) ?? 0,
+      up: this.#up?.perSecond(now) ?? 0
     }
   }
 

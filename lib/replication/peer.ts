@@ -28,11 +28,19 @@ import { Advertiser, type SyncFlags } from './upload/advertiser.ts'
 import type { ConnectionLoad } from './upload/connection-load.ts'
 import { Uploader } from './upload/uploader.ts'
 
+/** Of the two ends of the connection; null where the stream below does not tell. */
+export interface PeerKeys {
+  readonly publicKey: Uint8Array | null
+  readonly remotePublicKey: Uint8Array | null
+}
+
 export class Peer {
   readonly id: PeerId
   readonly remote: RemoteLog
   /** Public key of the other end of the connection. */
   readonly remotePublicKey: Uint8Array | null
+  /** Ours, towards it. */
+  readonly publicKey: Uint8Array | null
   readonly advertiser: Advertiser
   /** What we tell it of ourselves. */
   readonly flags: { uploading: boolean; downloading: boolean; allowPush: boolean }
@@ -53,7 +61,7 @@ export class Peer {
 
   constructor(
     channel: ChannelPort,
-    remotePublicKey: Uint8Array | null,
+    keys: PeerKeys,
     flags: SyncFlags,
     load: ConnectionLoad,
     context: PeerContext
@@ -64,7 +72,8 @@ export class Peer {
     this.flags = { ...flags }
     exchange.setOn(id, this.flags.downloading)
     this.remote = remote
-    this.remotePublicKey = remotePublicKey
+    this.publicKey = keys.publicKey
+    this.remotePublicKey = keys.remotePublicKey
     this.#channel = channel
     this.#context = context
     this.#load = load

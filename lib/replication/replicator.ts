@@ -1,7 +1,7 @@
 // Replicator: one per log. Wires the parts together, maps changes and faults. Owner of the list of peers, and of
 // what they are told of changes. Decides nothing about blocks.
 import { type Env, systemEnv } from '../env.ts'
-import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
+import { ProofError, ProtocolError, StorageError } from '../errors.ts'
 import type { Proof, ProvenBlock } from '../merkle/proof.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
 import { throwIfAborted } from '../util/abort.ts'
@@ -20,14 +20,15 @@ import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
 import { type SyncTarget, SyncWaits } from './sync-waits.ts'
 import { type Authorize, permitsOf, Traffic, type TrafficOptions } from './traffic.ts'
-import { Waits } from './waits.ts'
+import { closedError, conflictError, Waits } from './waits.ts'
 
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
   onPeerRemove?(peer: Peer): void
   /** It told of more, or fewer, blocks from the begin on. */
   onPeerProgress?(peer: Peer): void
-  onDownload?(peer: Peer, block: ProvenBlock): void
+  /** `askedAt`: when it was asked for; null: it came unasked. */
+  onDownload?(peer: Peer, block: ProvenBlock, askedAt: number | null): void
   onUpload?(peer: Peer, block: ProvenBlock): void
   /** A peer or the disk did something wrong; replication goes on without it. */
   onFault?(peer: Peer, error: unknown): void
@@ -122,7 +123,10 @@ export class Replicator {
       onProgress: (peer) => this.#events.onPeerProgress?.(peer),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
-      onPushed: (peer, proof) => this.#taken(peer, proof, proof.upgrade !== null),
+      onPushed: (peer, proof) => {
+        this.#markDirty(peer)
+        this.#taken(peer, proof, null, proof.upgrade !== null)
+      },
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
       onFull: (peer, full) => this.#attachments.of(peer)?.pauseReading(full)
@@ -260,19 +264,17 @@ export class Replicator {
       return
     }
     const { upgrade } = data.proof
-    this.#taken(peer, data.proof, upgrade !== null && asked.request.upgrade !== null)
+    this.#taken(peer, data.proof, asked, upgrade !== null && asked.request.upgrade !== null)
   }
 
   /** What a peer sent is stored. */
-  #taken(peer: Peer, { block }: Proof, headChanged: boolean): void {
-    if (block !== null) this.#stored(peer, block)
+  #taken(peer: Peer, { block }: Proof, asked: Asked | null, headChanged: boolean): void {
+    if (block !== null) {
+      this.#events.onDownload?.(peer, block, asked?.askedAt ?? null)
+      this.#cancel(this.#exchange.rivals(block.index))
+    }
     const presence = block === null ? null : { start: block.index, length: 1, present: true }
     this.#advanced({ headChanged, cutTo: null, presence })
-  }
-
-  #stored(peer: Peer, block: ProvenBlock): void {
-    this.#events.onDownload?.(peer, block)
-    this.#cancel(this.#exchange.rivals(block.index))
   }
 
   #cancel(questions: readonly Asked[]): void {
@@ -339,12 +341,4 @@ export class Replicator {
       this.#pump.markAllDirty()
     })
   }
-}
-
-function closedError(): StateError {
-  return new StateError('CLOSED', 'The log is closed')
-}
-
-function conflictError(): ConflictError {
-  return new ConflictError('CONFLICT', 'The key of this log signed two histories')
 }

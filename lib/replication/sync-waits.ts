@@ -1,8 +1,9 @@
 // SyncWaits: those who wait until a log has caught up: until nobody who counts is known to have more, or has yet to
 // say what it has, and every block of the range is here. They are told so at the moment at which all of that is true,
 // and never before. Owner of their list. Owner of the whole: Replicator.
+
+import { equalSecrets } from '../crypto/wipe.ts'
 import { abortable } from '../util/abort.ts'
-import { equalBytes } from '../util/bytes.ts'
 import { type Deferred, deferred } from '../util/deferred.ts'
 import type { Attachments } from './attachments.ts'
 import type { Exchange } from './model/exchange.ts'
@@ -89,7 +90,8 @@ export class SyncWaits {
     const { attachments } = this.#options
     let length: number | null = null
     for (const { remotePublicKey, isUnheard, peer: other } of attachments.all) {
-      if (peer !== null && remotePublicKey !== null && !equalBytes(remotePublicKey, peer)) continue
+      if (peer !== null && remotePublicKey !== null && !equalSecrets(remotePublicKey, peer))
+        continue
       if (isUnheard) return null
       if (other === null) continue
       const known = this.#lengthOf(other.remote, peer !== null)

@@ -39,6 +39,11 @@ export class SimSocket implements RawDuplex {
     return this.#closed
   }
 
+  /** Bytes that were written and have not left. */
+  get bufferedBytes(): number {
+    return this.#waitingBytes
+  }
+
   write(bytes: Uint8Array): boolean {
     if (this.#closed || this.#isEnding) return false
     this.#waiting.push(bytes.slice())

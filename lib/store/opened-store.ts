@@ -141,11 +141,19 @@ export class OpenedStore {
 }
 
 /** Whether a log that is open will do for these options. */
-function fits(
-  { core }: OpenedLog,
-  { keyPair, durability, mayReorg, settleMs }: LogOptions<unknown>
-): 'yes' | 'if-idle' | 'no' {
-  if (keyPair !== undefined && !core.writable) return 'no'
-  const isParticular = durability !== undefined || mayReorg !== undefined || settleMs !== undefined
-  return isParticular ? 'if-idle' : 'yes'
+function fits({ core }: OpenedLog, options: LogOptions<unknown>): 'yes' | 'if-idle' | 'no' {
+  if (options.keyPair !== undefined && !core.writable) return 'no'
+  return PARTICULARS.some((name) => options[name] !== undefined) ? 'if-idle' : 'yes'
 }
+
+/** What whoever opens a log decides for all its sessions. */
+const PARTICULARS: readonly (keyof LogOptions<unknown>)[] = [
+  'durability',
+  'mayReorg',
+  'settleMs',
+  'upload',
+  'download',
+  'lingerMs',
+  'limits',
+  'authorize'
+]

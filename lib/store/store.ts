@@ -109,10 +109,11 @@ export class Store extends Resource {
     checkOptions(options, STORE_LOG_KEYS, 'get')
     throwIfAborted(options.signal)
     const wanted = wantedLog(options, this.#opened.files.primaryKey, this.namespaceKey)
-    const { encoding, encryption } = options
+    const { encoding, encryption, active } = options
     const session = {
       ...(encoding === undefined ? {} : { encoding }),
-      ...(encryption === undefined ? {} : { encryption })
+      ...(encryption === undefined ? {} : { encryption }),
+      ...(active === undefined ? {} : { active })
     }
     const log = await this.#opened.use(wanted, (opened) => Log.over<T>(opened, session))
     if (this.status !== 'open') {

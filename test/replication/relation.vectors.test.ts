@@ -124,6 +124,6 @@ test('relations, and who may upgrade whom', (t) => {
   for (const [fork, length, acked, name, upgrades] of expected) {
     sync(fork, length, acked)
     t.is(relation(local, remote), name)
-    t.is(canBeUpgraded(local, remote), upgrades, `${name}, acknowledged ${acked}`)
+    t.is(canBeUpgraded(local, remote, 0), upgrades, `${name}, acknowledged ${acked}`)
   }
 })

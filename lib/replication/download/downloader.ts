@@ -48,7 +48,8 @@ export class Downloader {
     const asked = exchange.arrived(peer, data.id, byteLength, env.now())
     if (asked === null) return
     this.#options.onAnswered(asked)
-    if (!isAnswer(data, asked)) this.#refuse(asked, byteLength)
+    const isOfFork = asked.request.fork > this.#options.log.fork
+    if (!isAnswer(data, asked, isOfFork)) this.#refuse(asked, byteLength)
     else if (asked.assumes) this.#park({ asked, data, byteLength })
     else this.#take({ asked, data, byteLength })
     this.unpark()
@@ -97,7 +98,10 @@ export class Downloader {
       onFault(error)
       return
     }
-    if (isStored && data.proof.upgrade !== null) onUpgraded(log.length)
+    if (isStored && data.proof.upgrade !== null) {
+      this.#options.remote.headProven()
+      onUpgraded(log.length)
+    }
     this.#settle(asked, isStored ? data : null, byteLength)
   }
 
@@ -138,10 +142,17 @@ export class Downloader {
   #refuse(asked: Asked, byteLength: number): void {
     const { exchange, remote, log, env } = this.#options
     const { block, hash, upgrade, fork } = asked.request
-    if (fork > log.fork) exchange.forks.failed(env.now())
-    if (block !== null) remote.lacks(block.index)
-    else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
-    if (upgrade !== null) remote.canUpgrade = false
+    const now = env.now()
+    // What it told of since may be of another fork: then this says nothing about that.
+    const isAbout = fork === remote.fork
+    if (fork > log.fork) {
+      exchange.forks.failed(now)
+      if (isAbout) remote.headUnproven(now)
+    } else if (isAbout) {
+      if (block !== null) remote.lacks(block.index)
+      else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
+      if (upgrade !== null) remote.headUnproven(now)
+    }
     this.#settle(asked, null, byteLength)
   }
 }
@@ -156,12 +167,15 @@ function isMisfit(error: unknown): boolean {
   return error instanceof ProofError && error.code === 'BAD_MESSAGE'
 }
 
-/** Whether the answer holds what was asked, and no upgrade that was not (spec replication.md section 10.1). */
-function isAnswer({ proof }: Data, { request }: Asked): boolean {
+/**
+ * Whether the answer holds what was asked, and no upgrade that was not (spec replication.md section 10.1). Who does not
+ * have it may at least send the manifest; of a fork that is not ours, that alone is worth nothing.
+ */
+function isAnswer({ proof }: Data, { request }: Asked, isOfFork: boolean): boolean {
   const { block, hash, seek, upgrade } = proof
   const nothingElse =
     block === null && hash === null && seek === null && upgrade === null && proof.manifest !== null
-  if (nothingElse) return request.manifest
+  if (nothingElse) return request.manifest && !isOfFork
   return (
     proof.fork === request.fork &&
     block?.index === request.block?.index &&

@@ -13,16 +13,14 @@ import {
 import { ForkDemand } from './fork-demand.ts'
 import { Inflight } from './inflight.ts'
 import { Interest, type InterestStep } from './interest.ts'
-import { averageBytes, isVerifyingEnough, windowOf } from './pace.ts'
+import { averageBytes, isVerifyingEnough, patientWindow, windowOf } from './pace.ts'
 import { relation } from './relation.ts'
 import { RemoteLog } from './remote-log.ts'
-import { patientRules, urgentRules } from './rules/index.ts'
+import { firstOf, patientRules, urgentRules } from './rules/index.ts'
 import { reorgRule } from './rules/reorg.ts'
-import type { Candidate, Rule, View } from './rules/rule.ts'
+import type { Candidate, View } from './rules/rule.ts'
 import type { Advance, Asked, LocalLog, Need, NeedId, PeerId, RequestId } from './types.ts'
 
-/** Part of the window that ranges leave free for blocks that somebody waits for. */
-const URGENT_SHARE = 8
 /** Ranges are asked on only when this part of the window is free again: many questions leave together. */
 const REFILL_SHARE = 4
 
@@ -137,7 +135,8 @@ export class Exchange {
   /** Whether the peer's higher fork is going to be followed soon. */
   mayFollow(remote: RemoteLog, now: number): boolean {
     const { forks } = this
-    return remote.length > 0 && remote.fork > forks.refusedFork && now >= forks.nextAt(now)
+    if (remote.length === 0 || remote.fork <= forks.refusedFork) return false
+    return remote.mayProve(now) && now >= forks.nextAt(now)
   }
 
   /** An answer is in; null: we do not wait for this from this peer. */
@@ -200,7 +199,7 @@ export class Exchange {
 
   /**
    * Questions whose peers deliver nothing; their claims end, and others are asked. A peer that does not
-   * deliver an upgrade is not asked for one again until it sends a sync.
+   * deliver an upgrade is not asked for one again for a while, unless it tells of its head.
    */
   expire(now: number): Asked[] {
     const late = this.inflight.overdue(now, REQUEST_TIMEOUT_MS, UPGRADE_TIMEOUT_MS)
@@ -212,7 +211,7 @@ export class Exchange {
       if (entry === undefined) continue
       const { upgrade, fork } = asked.request
       if (fork > this.#local.fork) this.forks.failed(now)
-      else if (upgrade !== null) entry.remote.canUpgrade = false
+      else if (upgrade !== null) entry.remote.headUnproven(now)
       if (upgrade === null || fork > this.#local.fork) entry.stalled = true
     }
     return late
@@ -326,9 +325,9 @@ export class Exchange {
     if (asked >= window) return null
     const urgent = firstOf(urgentRules, view)
     if (urgent !== null) return urgent
-    const most = window - Math.ceil(window / URGENT_SHARE)
+    const most = patientWindow(view, this.#peers.size === 1)
     if (asked >= most) entry.refilling = false
-    else if (asked <= most - Math.ceil(window / REFILL_SHARE)) entry.refilling = true
+    else if (asked <= most - Math.ceil(most / REFILL_SHARE)) entry.refilling = true
     return entry.refilling ? firstOf(patientRules, view) : null
   }
 
@@ -339,12 +338,4 @@ export class Exchange {
     if (block !== null) return !this.demand.isWanted(block.index)
     return hash !== null
   }
-}
-
-function firstOf(rules: readonly Rule[], view: View): Candidate | null {
-  for (const rule of rules) {
-    const candidate = rule(view)
-    if (candidate !== null) return candidate
-  }
-  return null
 }

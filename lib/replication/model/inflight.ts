@@ -2,6 +2,8 @@
 // asked → verifying → gone. Arrival frees the peer's window; the block stays claimed, so that nobody is
 // asked for what is being stored. A peer that leaves takes its asked claims with it, not its verifying ones.
 import { Bitfield } from '../../util/bitfield.ts'
+import { PACE_MEMORY_MS } from '../constants.ts'
+import { Meter } from './meter.ts'
 import type { Asked, PeerId, RequestId } from './types.ts'
 
 interface PeerClaims {
@@ -14,6 +16,7 @@ interface PeerClaims {
   progressAt: number
   /** How long its quickest answers take, in milliseconds; null: none has come. */
   roundTripMs: number | null
+  readonly answers: Meter
 }
 
 export class Inflight {
@@ -125,6 +128,11 @@ export class Inflight {
     return this.#peers.get(peer)?.roundTripMs ?? null
   }
 
+  /** How many answers came from the peer lately. */
+  answersPerSecond(peer: PeerId, now: number): number {
+    return this.#peers.get(peer)?.answers.perSecond(now) ?? 0
+  }
+
   claimCount(index: number): number {
     return this.claimed.has(index) ? 1 + (this.#extra.get(index) ?? 0) : 0
   }
@@ -156,6 +164,7 @@ export class Inflight {
     if (claims === undefined || asked === undefined) return null
     claims.asked.delete(id)
     claims.progressAt = now
+    claims.answers.add(1, now)
     claims.roundTripMs = smoothed(claims.roundTripMs, now - asked.askedAt)
     this.#verifying.add(asked)
     this.#verifyingBytes += byteLength
@@ -199,7 +208,8 @@ export class Inflight {
         blocks,
         urgentBlocks,
         progressAt: now,
-        roundTripMs: null
+        roundTripMs: null,
+        answers: new Meter(PACE_MEMORY_MS)
       }
       this.#peers.set(peer, claims)
     }

@@ -14,10 +14,9 @@ export function relation(local: LocalLog, remote: RemoteLog): Relation {
 }
 
 /** Whether the peer can prove its greater length to us, starting at ours. */
-export function canBeUpgraded(local: LocalLog, remote: RemoteLog): boolean {
-  return (
-    relation(local, remote) === 'behind' && remote.canUpgrade && remote.lengthAcked === local.length
-  )
+export function canBeUpgraded(local: LocalLog, remote: RemoteLog, now: number): boolean {
+  if (relation(local, remote) !== 'behind') return false
+  return remote.canUpgrade && remote.lengthAcked === local.length && remote.mayProve(now)
 }
 
 export interface Climb {

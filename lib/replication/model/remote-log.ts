@@ -1,7 +1,12 @@
 // RemoteLog: what one peer told us about its copy of the log. Changed by that peer's sync, range and bitfield
 // messages, and corrected when it says that it lacks a block. Lies cost retries and bounded memory only.
 import { Bitfield } from '../../util/bitfield.ts'
-import { MAX_REFUSED_PAGES, MAX_REMOTE_PAGES } from '../constants.ts'
+import {
+  MAX_REFUSED_PAGES,
+  MAX_REMOTE_PAGES,
+  MAX_UPGRADE_RETRY_MS,
+  UPGRADE_RETRY_MS
+} from '../constants.ts'
 import type { BitfieldMessage, Range, Sync } from '../messages.ts'
 
 export class RemoteLog {
@@ -25,11 +30,16 @@ export class RemoteLog {
   distrusted = false
   /** Blocks 0 up to here are all held. */
   contiguousLength = 0
+  /** It is not asked to prove its head before, unless it tells of it again. */
+  #provesFrom = 0
+  #retryMs = UPGRADE_RETRY_MS
   readonly #blocks: Bitfield = new Bitfield(MAX_REMOTE_PAGES)
   /** What it was asked for, and did not have although it had said so. */
   readonly #refused: Bitfield = new Bitfield(MAX_REFUSED_PAGES)
 
   sync(sync: Sync, localFork: number): void {
+    // What was found out about the roots of another length says nothing about this one.
+    if (sync.fork !== this.fork || sync.length !== this.length) this.rootsStored = false
     this.synced = true
     this.fork = sync.fork
     this.length = sync.length
@@ -39,6 +49,23 @@ export class RemoteLog {
     this.hasManifest = sync.hasManifest
     this.allowPush = sync.allowPush
     this.lengthAcked = sync.fork === localFork ? sync.remoteLength : 0
+    this.headProven()
+  }
+
+  /** It has not just failed to prove the head that it told of. */
+  mayProve(now: number): boolean {
+    return now >= this.#provesFrom
+  }
+
+  /** It was asked for its head, and refused or left the question open: for lack of a line, of nodes, or good will. */
+  headUnproven(now: number): void {
+    this.#provesFrom = now + this.#retryMs
+    this.#retryMs = Math.min(2 * this.#retryMs, MAX_UPGRADE_RETRY_MS)
+  }
+
+  headProven(): void {
+    this.#provesFrom = 0
+    this.#retryMs = UPGRADE_RETRY_MS
   }
 
   setRange({ drop, start, length }: Range): void {
@@ -47,6 +74,7 @@ export class RemoteLog {
     if (drop) this.#drop(start, end)
     else if (start <= this.contiguousLength) {
       this.contiguousLength = Math.max(this.contiguousLength, end)
+      this.#joinBits()
     } else this.#blocks.setRange(start, end, true)
   }
 
@@ -90,6 +118,16 @@ export class RemoteLog {
   first(start: number, end: number): number {
     if (start < this.contiguousLength) return start < end ? start : -1
     return this.#blocks.first(start, end)
+  }
+
+  /** Blocks that were announced one by one and follow the contiguous part at once belong to it. */
+  #joinBits(): void {
+    let end = this.contiguousLength
+    while (this.#blocks.has(end)) {
+      const isWord = end % 32 === 0 && this.#blocks.word(end) === 0xffffffff
+      end += isWord ? 32 : 1
+    }
+    this.contiguousLength = end
   }
 
   #drop(start: number, end: number): void {

@@ -242,7 +242,9 @@ export class Advertiser {
     }
     if (theirs === 0) return true
     if (theirs >= length) return false
-    remote.rootsStored = await log.canUpgradeFrom(theirs)
+    const isStored = await log.canUpgradeFrom(theirs)
+    const isStill = remote.fork === fork && remote.length === theirs && log.fork === fork
+    remote.rootsStored = isStored && isStill
     return remote.rootsStored
   }
 

@@ -218,7 +218,17 @@ export class Uploader implements Served {
       const proof = await log.prove({ ...emptyRequest, fork: log.fork, manifest: true })
       if (proof !== null) return () => this.#sendProof(request.id, proof)
     }
-    return () => send.noData({ id: request.id, reason: NOT_AVAILABLE })
+    const { block, fork } = request.proof
+    const index = block?.index ?? -1
+    const lacked = index >= 0 && !log.has(index)
+    return () => {
+      send.noData({ id: request.id, reason: NOT_AVAILABLE })
+      // It came meanwhile, and was told of before this: the peer would think that we lack it.
+      const isHere = index >= 0 && log.has(index)
+      if (isHere && (lacked || fork !== log.fork)) {
+        send.range({ drop: false, start: index, length: 1 })
+      }
+    }
   }
 
   #sendProof(id: number, proof: Proof): void {

@@ -8,6 +8,7 @@ export function reorgRule({ local, remote, inflight, forks, now }: View): Candid
     return null
   }
   if (forks.asked !== null || forks.busy || now < forks.nextAt(now)) return null
+  if (!remote.mayProve(now)) return null
   const { search } = forks
   const { fork } = remote
   if (search !== null && search.needs !== null && search.fork === fork) {

@@ -77,8 +77,8 @@ export function makeRequest(
 }
 
 /** From our length to the peer's, if that may be asked: only one upgrade is in flight per log. */
-export function upgradePart({ local, remote, inflight }: View): ProofRequest['upgrade'] {
-  if (inflight.upgrade !== null || !canBeUpgraded(local, remote)) return null
+export function upgradePart({ local, remote, inflight, now }: View): ProofRequest['upgrade'] {
+  if (inflight.upgrade !== null || !canBeUpgraded(local, remote, now)) return null
   return { start: local.length, length: remote.length - local.length }
 }
 
