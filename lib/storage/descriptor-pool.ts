@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import RandomAccessFile from 'random-access-file'
+import { ClockRing, NO_SLOT, type RingElement } from '../util/clock-ring.ts'
 import { pathsUp, syncDirectories } from './directory-sync.ts'
 import { dropBytes, pastTheEnd } from './disk-storage.ts'
 import type { RandomAccess } from './file.ts'
@@ -31,8 +32,7 @@ const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
 
 export class DescriptorPool {
   readonly maxOpen: number
-  /** In the order of opening, or of having been spared. */
-  readonly #open: Set<PooledFile> = new Set()
+  readonly #open: ClockRing<PooledFile> = new ClockRing()
 
   /** @param maxOpen descriptors held, unless more are in use at the same moment */
   constructor(maxOpen: number) {
@@ -52,10 +52,9 @@ export class DescriptorPool {
   makeRoom(): void {
     let looks = 2 * this.#open.size
     while (this.#open.size >= this.maxOpen && looks-- > 0) {
-      const [oldest] = this.#open
-      if (oldest === undefined) return
-      this.#open.delete(oldest)
-      if (!oldest.giveWay(looks < this.#open.size)) this.#open.add(oldest)
+      const next = this.#open.atHand()
+      if (next === undefined) return
+      if (!next.giveWay(looks < this.#open.size)) this.#open.skip()
     }
   }
 
@@ -69,11 +68,12 @@ export class DescriptorPool {
   }
 
   closed(file: PooledFile): void {
-    this.#open.delete(file)
+    this.#open.remove(file)
   }
 }
 
-export class PooledFile implements RandomAccess {
+export class PooledFile implements RandomAccess, RingElement {
+  slot: number = NO_SLOT
   readonly #pool: DescriptorPool
   readonly #root: string
   readonly #path: string
