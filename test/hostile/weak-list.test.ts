@@ -10,7 +10,12 @@ import { createKeyPair } from '../../lib/crypto/key-pair.ts'
 import { type Env, systemEnv } from '../../lib/env.ts'
 import type { Log } from '../../lib/log/log.ts'
 import { emptyRequest, type ProofRequest } from '../../lib/merkle/proof.ts'
-import { DISTRUST_MS, MAX_SCAN, TICK_MS } from '../../lib/replication/constants.ts'
+import {
+  DISTRUST_MS,
+  MAX_SCAN,
+  REQUEST_TIMEOUT_MS,
+  TICK_MS
+} from '../../lib/replication/constants.ts'
 import type { Data, NoData, Range, Request, Sync } from '../../lib/replication/messages.ts'
 import { type Attacker, attack, turns } from '../helpers/attacker.ts'
 import { ManualEnv } from '../helpers/manual-env.ts'
@@ -115,6 +120,35 @@ test('3: mute about a seek, beside one who answers', TIMEOUT, async (t) => {
   await asked(attacker)
   await join(t, writer, reader)
   t.alike(await sought, await writer.seek(4_321))
+})
+
+test('3: what does not come has a time-out, and a reason', TIMEOUT, async (t) => {
+  const writer = await written(t)
+  const { env, clock } = stillEnv()
+  const reader = await knowing(t, writer, env)
+  const attacker = await attack(t, reader)
+  await attacker.opened.promise
+  attacker.sync({ length: LENGTH, remoteLength: LENGTH })
+  attacker.range(0, LENGTH)
+  await until(reader, 'peer-add', () => reader.peers.length === 1)
+  const questions = (): Request[] =>
+    attacker.all<Request>('request').filter(({ proof }) => proof.block !== null)
+  const wish = reader.get(5)
+  while (questions().length === 0) await turns(1)
+  t.is(reader.explain(5).reason, 'in-flight')
+  for (let ms = 0; ms <= REQUEST_TIMEOUT_MS; ms += TICK_MS) await advance(clock, TICK_MS)
+  t.is(reader.explain(5).reason, 'silent')
+  t.is(reader.sync.peers[0]?.waitingBecause, 'silent')
+  t.is(questions().length, 1)
+  attacker.range(0, LENGTH)
+  while (questions().length < 2) await turns(1)
+  t.is(reader.explain(5).reason, 'in-flight', 'it said something: it is asked again')
+  await join(t, writer, reader)
+  await turns()
+  for (let ms = 0; ms <= REQUEST_TIMEOUT_MS && !reader.has(5); ms += TICK_MS) {
+    await advance(clock, TICK_MS)
+  }
+  t.ok(sameBytes(await wish, blocks[5] as Uint8Array), 'of another')
 })
 
 test(
