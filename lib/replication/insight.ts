@@ -30,7 +30,7 @@ export interface PeerStatus {
   readonly uploading: boolean
   /** It wants blocks. */
   readonly downloading: boolean
-  /** It sent something false and is not asked. */
+  /** It sent something false and is not asked for a while. */
   readonly distrusted: boolean
   /** Why it is not asked for anything now; null: nothing keeps us but that there is nothing to ask. */
   readonly waitingBecause: Obstacle | 'frozen' | 'disk' | null

@@ -129,6 +129,8 @@ export class Pump {
       this.#timer = null
       for (const peer of peers.values()) this.#dirty.add(peer)
       this.#run()
+      // Only here, where each peer has looked at the same ones: in a while it has looked at all.
+      exchange.demand.turn()
     })
   }
 

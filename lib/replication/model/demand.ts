@@ -1,7 +1,7 @@
 // Demand: what local callers wait for, and how much of each is met. Holds no promises and knows no peers;
 // callers are told the ids of the needs that were met.
-
 import { LazyMap, LazySet } from '../../util/lazy.ts'
+import { MAX_SCAN } from '../constants.ts'
 import type { LocalLog, Need, NeedId } from './types.ts'
 
 export interface RangeNeed {
@@ -82,6 +82,12 @@ export class Demand {
     if (callers === undefined) return
     this.blocks.delete(index)
     this.blocks.set(index, callers)
+  }
+
+  /** Of more needs than are looked at for one question, others come first next time. */
+  turn(): void {
+    rotate(this.blocks)
+    rotate(this.ranges)
   }
 
   isWanted(index: number): boolean {
@@ -168,5 +174,16 @@ export class Demand {
     for (const [index, callers] of this.blocks) {
       if (index >= start && index < end) met.push(...callers)
     }
+  }
+}
+
+/** Of a map with more entries than are looked at, those that were go to the end. */
+function rotate<K, V>(map: LazyMap<K, V>): void {
+  if (map.size <= MAX_SCAN) return
+  let moved = 0
+  for (const [key, value] of map) {
+    if (moved++ >= MAX_SCAN) return
+    map.delete(key)
+    map.set(key, value)
   }
 }
