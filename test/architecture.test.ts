@@ -25,7 +25,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ['util', 'crypto', 'storage', 'core', 'secret-stream', 'mux', 'replication', 'log'],
   backup: ['util', 'crypto', 'merkle', 'core', 'storage', 'log'],
   // The shape of npm hypercore and corestore over a log and a store: types and names of all that they are made of.
-  hypercore: ['util', 'crypto', 'storage', 'core', 'mux', 'secret-stream', 'replication', 'log'],
+  hypercore: [
+    'util',
+    'crypto',
+    'merkle',
+    'storage',
+    'core',
+    'mux',
+    'secret-stream',
+    'replication',
+    'log'
+  ],
+  // The same for many cores.
+  corestore: ['util', 'crypto', 'storage', 'core', 'mux', 'log', 'store', 'hypercore'],
   // storage and secret-stream: the ports whose twins it gives.
   sim: ['util', 'storage', 'secret-stream'],
   cli: []
@@ -40,12 +52,12 @@ const DOORWAYS: Record<string, readonly string[]> = {
   'random-access-file': ['storage/'],
   'compact-encoding': ['util/codec.ts'],
   b4a: ['util/bytes.ts'],
-  streamx: ['secret-stream/', 'log/', 'hypercore/'],
+  streamx: ['secret-stream/', 'log/', 'hypercore/', 'corestore/'],
   'node:fs': ['cli/', 'storage/'],
   'node:fs/promises': ['cli/', 'storage/'],
   'node:crypto': ['env.ts'],
   // Who comes from Hypercore expects an EventEmitter.
-  'node:events': ['hypercore/'],
+  'node:events': ['hypercore/', 'corestore/'],
   'node:zlib': ['storage/'],
   'node:os': ['storage/', 'cli/'],
   'node:path': ['storage/', 'cli/'],
@@ -150,7 +162,19 @@ test('no file is too long, each begins with a sentence', (t) => {
 })
 
 /** What users import: these re-export. */
-const ENTRIES = ['index.ts', 'sim/index.ts', 'hypercore/hypercore.ts', 'hypercore/corestore.ts']
+const ENTRIES = ['index.ts', 'sim/index.ts', 'hypercore/hypercore.ts', 'corestore/corestore.ts']
+
+/** Drop-ins for packages that are loaded by their default: `import Hypercore from`, `require`. */
+const DEFAULT_EXPORTS = ['hypercore/hypercore.ts', 'corestore/corestore.ts']
+
+test('nothing but the drop-ins has a default export', (t) => {
+  for (const { path, code } of sources) {
+    if (/^export default |as default\b/m.test(code) && !DEFAULT_EXPORTS.includes(path)) {
+      t.fail(`${path} has a default export`)
+    }
+  }
+  t.pass()
+})
 
 test('only the entries re-export; clock and chance come from env.ts', (t) => {
   for (const { path, code } of sources) {

@@ -7,7 +7,7 @@
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { StorageError } from '../errors.ts'
 import { rootsOf } from '../merkle/flat-tree.ts'
-import { emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
+import { emptyProof, emptyRequest, type Proof, type ProofRequest } from '../merkle/proof.ts'
 import type { SeekResult } from '../merkle/seek.ts'
 import type { SignedHead, Tree, TreeHead } from '../merkle/tree.ts'
 import type { LogFiles, StorageInfo } from '../storage/log-files.ts'
@@ -25,7 +25,13 @@ import type { ForkSearch } from './histories/fork-search.ts'
 import { Histories } from './histories/histories.ts'
 import type { BehindReason } from './histories/standing.ts'
 import { Standings } from './histories/standings.ts'
-import { decodeManifest, discoveryKeyOf, isCompat, type Manifest } from './manifest.ts'
+import {
+  decodeManifest,
+  discoveryKeyOf,
+  encodeFitting,
+  isCompat,
+  type Manifest
+} from './manifest.ts'
 import { Offsets, UNKNOWN } from './offsets.ts'
 import { type CoreOptions, type Opened, openLog } from './opening.ts'
 import { makeProof } from './prover.ts'
@@ -388,6 +394,16 @@ export class Core extends Resource {
   async accept(proof: Proof): Promise<Accepted> {
     this.assertOpen('log')
     return this.#writer.accept(proof)
+  }
+
+  /** Keeps who may sign, if that is not known yet. @throws ProofError BAD_MANIFEST; StorageError WRITE_FAILED */
+  async setManifest(manifest: Manifest): Promise<void> {
+    this.assertOpen('log')
+    const encoded = encodeFitting(manifest, this.key)
+    // A change of fork meanwhile leaves the proof behind.
+    while (this.#manifest === null) {
+      await this.#writer.accept({ ...emptyProof, fork: this.tree.fork, manifest: encoded })
+    }
   }
 
   /** Checks a proof against the key and what is known of the tree; keeps nothing. @throws ProofError */

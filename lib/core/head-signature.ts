@@ -131,13 +131,21 @@ export function signable(
   signer: number,
   head: TreeHead
 ): Uint8Array {
-  const compat = isCompat(manifest, key)
-  const bytes = new Uint8Array(compat ? 80 : 112)
+  if (isCompat(manifest, key)) return signableIn(null, head)
+  const scope = manifest.version === 0 ? manifest.signers[signer]?.namespace : key
+  return signableIn(scope ?? key, head)
+}
+
+/** The layout above. `scope`: what keeps signatures of one log from being valid for another; null in compat ones. */
+export function signableIn(
+  scope: Uint8Array | null,
+  head: Omit<TreeHead, 'byteLength'>
+): Uint8Array {
+  const bytes = new Uint8Array(scope === null ? 80 : 112)
   bytes.set(TREE_NAMESPACE)
   let offset = 32
-  if (!compat) {
-    const scope = manifest.version === 0 ? manifest.signers[signer]?.namespace : key
-    bytes.set(scope ?? key, offset)
+  if (scope !== null) {
+    bytes.set(scope, offset)
     offset += 32
   }
   bytes.set(head.rootHash, offset)

@@ -124,6 +124,23 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 }
 
 /**
+ * The manifest of that key, from whoever calls.
+ * @throws ArgumentError INVALID_ARGUMENT if it is no manifest; ProofError BAD_MANIFEST if it is not that of the key
+ */
+export function encodeFitting(manifest: Manifest, key: Uint8Array): Uint8Array {
+  let encoded: Uint8Array
+  let fits: boolean
+  try {
+    encoded = encodeManifest(manifest)
+    fits = fitsKey(decodeManifest(encoded), key)
+  } catch (error) {
+    throw new ArgumentError('INVALID_ARGUMENT', 'Not a manifest', error)
+  }
+  if (!fits) throw new ProofError('BAD_MANIFEST', 'The manifest does not belong to this log')
+  return encoded
+}
+
+/**
  * Bytes after the manifest are ignored. Nothing of the result refers to the input.
  * @throws ProofError BAD_MANIFEST
  */

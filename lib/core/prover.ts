@@ -141,7 +141,7 @@ function assemble(
 }
 
 function manifestToSend(context: ProofContext): Uint8Array | null {
-  const { manifest, key, tree } = context
-  if (manifest === null || tree.length === 0 || isCompat(manifest, key)) return null
+  const { manifest, key } = context
+  if (manifest === null || isCompat(manifest, key)) return null
   return encodeManifest(manifest)
 }

@@ -1,19 +1,24 @@
 // BatchView: blocks on top of a log that are not its own yet, in memory. Named sessions and atoms look at one; a commit
 // makes them the log's.
-import { equalBytes } from '../util/bytes.ts'
+import { type ViewStorage, viewStorage } from './atom.ts'
 import type { Snapshots } from './snapshot-view.ts'
 import type { Extent, View } from './view.ts'
 
 export class BatchView implements View {
   readonly kind = 'batch'
   readonly name: string | null
+  readonly storage: ViewStorage = viewStorage
   /** Snapshots of this batch. */
   readonly snapshots: Snapshots
   readonly #below: View
-  readonly #blocks: Uint8Array[] = []
+  #blocks: Uint8Array[] = []
+  /** Of its own blocks. */
+  #byteLength = 0
   #fork: number
   #baseLength: number
   #baseByteLength: number
+  /** The log lost blocks that this stands on. */
+  #isCutBelow = false
 
   constructor(below: View, name: string | null, snapshots: Snapshots) {
     this.name = name
@@ -33,11 +38,21 @@ export class BatchView implements View {
   }
 
   get byteLength(): number {
-    return this.#blocks.reduce((sum, block) => sum + block.byteLength, this.#baseByteLength)
+    return this.#baseByteLength + this.#byteLength
   }
 
   get signedLength(): number {
-    return this.#baseLength
+    const length = this.name === null ? this.length : this.#baseLength
+    return Math.min(length, this.#below.length)
+  }
+
+  /** An atom's changes stand for the log; a batch with a name is a thing of its own. */
+  isDefault(): boolean {
+    return this.name === null
+  }
+
+  isSnapshot(): boolean {
+    return false
   }
 
   has(start: number, end: number): boolean {
@@ -56,44 +71,61 @@ export class BatchView implements View {
   }
 
   append(blocks: readonly Uint8Array[]): Extent {
-    this.#blocks.push(...blocks)
+    this.#setBlocks(this.#blocks.concat(blocks))
     return { length: this.length, byteLength: this.byteLength }
   }
 
   /** `baseByteLength`: of the log's first `length` blocks, if it is cut below what it has of its own. */
   truncate(length: number, fork: number, baseByteLength: number): void {
     this.#fork = fork
-    this.#blocks.length = Math.max(0, Math.min(this.#blocks.length, length - this.#baseLength))
+    this.#setBlocks(this.#blocks.slice(0, Math.max(0, length - this.#baseLength)))
     if (length >= this.#baseLength) return
     this.#baseLength = length
     this.#baseByteLength = baseByteLength
   }
 
-  /** The log was cut: nothing of what it lost is the base of this any more. */
-  get isBroken(): boolean {
-    return this.#below.length < this.#baseLength
+  /** The log was cut down to a length. */
+  baseCut(length: number): void {
+    if (length < this.#baseLength) this.#isCutBelow = true
   }
 
-  /**
-   * The blocks of [log's length, length) that a commit would append; null if the log went another way meanwhile.
-   */
-  async pending(length: number): Promise<readonly Uint8Array[] | null> {
-    const below = this.#below
-    if (below.length < this.#baseLength || below.length > length || length > this.length) {
-      return null
-    }
-    for (let index = this.#baseLength; index < below.length; index++) {
-      const theirs = await below.read(index, false)
-      const ours = this.#blocks[index - this.#baseLength]
-      if (theirs === null || ours === undefined || !equalBytes(theirs, ours)) return null
-    }
-    return this.#blocks.slice(below.length - this.#baseLength, length - this.#baseLength)
+  /** Blocks below are the log's, as it was when the batch was begun, or last committed. */
+  get baseLength(): number {
+    return this.#baseLength
+  }
+
+  /** Whether the log lost blocks that this stands on: it can be committed never more. */
+  get isCutBelow(): boolean {
+    return this.#isCutBelow
+  }
+
+  /** One of its own; null for all others. */
+  blockAt(index: number): Uint8Array | null {
+    return this.#blocks[index - this.#baseLength] ?? null
+  }
+
+  /** Its own blocks of [start, end). */
+  blocksFrom(start: number, end: number): readonly Uint8Array[] {
+    const from = Math.max(0, start - this.#baseLength)
+    return this.#blocks.slice(from, Math.max(from, end - this.#baseLength))
+  }
+
+  /** For atoms: what the log is to become; null if nothing was changed, or what it stands on is gone. */
+  get changes(): { start: number; fork: number; blocks: readonly Uint8Array[] } | null {
+    if (this.#isCutBelow) return null
+    return { start: this.#baseLength, fork: this.#fork, blocks: [...this.#blocks] }
   }
 
   /** What was committed is the log's. */
-  committed(extent: Extent): void {
-    this.#blocks.splice(0, extent.length - this.#baseLength)
+  committed(extent: Extent, fork: number = this.#fork): void {
+    this.#fork = fork
+    this.#setBlocks(this.#blocks.slice(Math.max(0, extent.length - this.#baseLength)))
     this.#baseLength = extent.length
     this.#baseByteLength = extent.byteLength
+  }
+
+  #setBlocks(blocks: Uint8Array[]): void {
+    this.#blocks = blocks
+    this.#byteLength = blocks.reduce((sum, block) => sum + block.byteLength, 0)
   }
 }

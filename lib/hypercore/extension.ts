@@ -1,15 +1,23 @@
 // CoreExtension: named messages of applications between the peers of a core, in Hypercore's shape.
 import type { LogExtension } from '../log/extension.ts'
 import { toBuffer } from '../util/bytes.ts'
-import { type Codec, decode, encode } from '../util/codec.ts'
+import { type Codec, decode, encode, optionalBuffer } from '../util/codec.ts'
 import { encodingFrom, type ValueEncoding } from './encodings.ts'
 import type { CorePeer } from './peers.ts'
 import type { SharedCore } from './shared-core.ts'
 
 export interface ExtensionHandlers {
-  /** How messages become bytes: as they are, by default. */
+  /** How messages become bytes; by default they are bytes, and travel behind their length. */
   encoding?: ValueEncoding | null
   onmessage?: (message: never, peer: CorePeer) => void
+}
+
+const bytes: Codec<unknown> = {
+  ...(optionalBuffer as Codec<unknown>),
+  decode(state) {
+    const message = optionalBuffer.decode(state)
+    return message === null ? null : toBuffer(message)
+  }
 }
 
 export class CoreExtension {
@@ -17,7 +25,7 @@ export class CoreExtension {
   readonly session: unknown
   readonly #onDestroy: () => void
   #handlers: ExtensionHandlers = {}
-  #codec: Codec<unknown> | null = null
+  #codec: Codec<unknown> = bytes
   #core: SharedCore | null = null
   #log: LogExtension<Uint8Array> | null = null
   #isDestroyed = false
@@ -34,7 +42,7 @@ export class CoreExtension {
 
   set handlers(handlers: ExtensionHandlers) {
     this.#handlers = handlers
-    this.#codec = encodingFrom(handlers.encoding)
+    this.#codec = encodingFrom(handlers.encoding) ?? bytes
   }
 
   /** The core is open: from now on messages come and go. */
@@ -43,7 +51,7 @@ export class CoreExtension {
     this.#core = core
     this.#log = core.log.registerExtension(this.name, {
       onMessage: (message, info) => {
-        const value = this.#codec === null ? toBuffer(message) : decode(this.#codec, message)
+        const value = decode(this.#codec, toBuffer(message))
         this.#handlers.onmessage?.(value as never, core.peerOf(info))
       }
     })
@@ -66,6 +74,6 @@ export class CoreExtension {
   }
 
   #encode(message: unknown): Uint8Array {
-    return this.#codec === null ? (message as Uint8Array) : encode(this.#codec, message)
+    return encode(this.#codec, message)
   }
 }

@@ -11,6 +11,7 @@ import type { Mux } from '../mux/mux.ts'
 import { background } from '../util/background.ts'
 import { fromUtf8, toBuffer } from '../util/bytes.ts'
 import type { Codec } from '../util/codec.ts'
+import { treeOf } from './batch-tree.ts'
 import { BatchView } from './batch-view.ts'
 import { decodeValue, encodeValue, encodingFrom, type ValueEncoding } from './encodings.ts'
 import {
@@ -24,6 +25,7 @@ import {
 import { HypercoreError, type HypercoreErrorCode, translated } from './errors.ts'
 import { CoreExtension, type ExtensionHandlers } from './extension.ts'
 import { Info } from './info.ts'
+import { inspected } from './inspect.ts'
 import {
   type KeyOptions,
   keyFrom,
@@ -40,6 +42,16 @@ import {
   signingPair
 } from './options.ts'
 import type { CorePeer } from './peers.ts'
+import {
+  applyProof,
+  type CoreProof,
+  type CoreProofOptions,
+  missingNodes,
+  proofOf,
+  type RemoteHead,
+  signableOf,
+  verifyFromNothing
+} from './proofs.ts'
 import {
   createProtocolStream,
   isStream,
@@ -85,7 +97,7 @@ export interface GetOptions extends WaitOptions {
 }
 
 /** A session, whatever its values are. */
-type AnySession = Pick<Hypercore<never>, 'ready' | 'core' | 'state'>
+type AnySession = Pick<Hypercore<never>, 'ready' | 'core' | 'state' | 'closing'>
 
 interface OpenOptions extends HypercoreOptions {
   readonly parent?: Hypercore<never> | null
@@ -123,15 +135,21 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   timeout: number
   onwait: SessionOptions['onwait']
   onseq: SessionOptions['onseq']
+  /** Called when the session is over. */
+  ongc: SessionOptions['ongc']
+  /** Options that are still to come. */
+  preload: SessionOptions['preload']
   /** How often a get had to wait for peers. */
   waits = 0
   readonly opening: Promise<void>
   closing: Promise<void> | null = null
   readonly #isReadOnly: boolean
-  readonly #ongc: SessionOptions['ongc']
   #findingPeers = 0
   #isCounted = false
   #isActive: boolean
+  /** Blocks that are read are marked, for a sweep. */
+  #isMarking: boolean
+  #wantsLatest: boolean
   #releaseExclusive: (() => void) | null = null
 
   /** Opens in the background: `ready()`. @throws ArgumentError INVALID_ARGUMENT if the key is no key */
@@ -152,9 +170,11 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.onseq = session.onseq ?? null
     this.#isReadOnly = session.writable === false
     this.#isActive = this.weak ? session.active === true : session.active !== false
-    this.#ongc = session.ongc
-    const bytes = typeof given.key === 'string' ? keyFromText(given.key) : given.key
-    this.opening = this.#open(given.storage, bytes, session)
+    this.ongc = session.ongc ?? session.parent?.ongc ?? null
+    this.preload = session.preload ?? session.parent?.preload ?? null
+    this.#isMarking = session.parent?.isMarking === true
+    this.#wantsLatest = session.allowLatestBlock === true
+    this.opening = this.#open(given.storage, keyBytes(given.key), session)
     background(this.opening, () => {})
   }
 
@@ -190,6 +210,15 @@ export class Hypercore<T = Buffer> extends EventEmitter {
 
   static defaultStorage<S>(storage: S): S {
     return storage
+  }
+
+  /** What sessions share, by itself: it stays open without any; pass it as `core`, and close it. */
+  static createCore(storage: HypercoreStorage, options: HypercoreOptions = {}): SharedCore {
+    return new SharedCore(storage, keyBytes(options.key), { autoClose: false, ...options })
+  }
+
+  static treeHashFromStorage(session: Hypercore<never>, length?: number): Promise<Buffer> {
+    return session.treeHash(length)
   }
 
   static clearRequests(requests: ActiveRequests, error?: Error | null): void {
@@ -244,8 +273,17 @@ export class Hypercore<T = Buffer> extends EventEmitter {
 
   get remoteContiguousLength(): number {
     if (!this.opened || this.core === null) return 0
-    const most = this.core.peers.map((peer) => peer.remoteContiguousLength)
-    return Math.min(this.core.log.length, Math.max(0, ...most))
+    return Math.min(this.core.log.length, this.core.remoteContiguity.length)
+  }
+
+  /** Not told, as in Hypercore. */
+  get contiguousByteLength(): number {
+    return 0
+  }
+
+  /** The length that was found when it turned out that this copy may lack what was signed before; else 0. */
+  get recovering(): number {
+    return this.opened && this.core !== null && this.core.log.behind !== null ? this.length : 0
   }
 
   get fork(): number {
@@ -325,6 +363,30 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.keyPair = keyPair
   }
 
+  /** Whether the last block of whatever the core grows to is fetched at once. */
+  async setAlwaysLatestBlock(enabled: boolean): Promise<void> {
+    const core = await this.#toOpen()
+    if (enabled === this.#wantsLatest) return
+    this.#wantsLatest = enabled
+    core.wantingLatest += enabled ? 1 : -1
+  }
+
+  /** Resolves when this copy may be appended to: it has what its peers have. */
+  async recover(): Promise<void> {
+    const { log } = await this.#toOpen()
+    if (log.behind === null) return
+    await new Promise<void>((resolve) => {
+      const off = log.on('resumed', () => {
+        off()
+        resolve()
+      })
+    })
+  }
+
+  clearRequests(requests: ActiveRequests, error?: Error | null): void {
+    clearRequests(requests, error)
+  }
+
   /** Whether this session wants the core to be downloaded. */
   setActive(active: boolean): void {
     if (active === this.#isActive || this.closing !== null) return
@@ -362,6 +424,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.#assertNotClosing('get')
     const codec = options.valueEncoding ? encodingFrom(options.valueEncoding) : this.valueEncoding
     this.onseq?.(index, this)
+    if (this.#isMarking) await core.marks.mark(index, index + 1)
     const stored = await this.#block(core, index, options)
     if (stored === null) return null
     if (options.raw === true) return toBuffer(stored) as T
@@ -385,7 +448,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return this.#view.has(start, end)
   }
 
-  /** [block, offset in it] of a byte; null past the end, or if it may not wait. @throws as get */
+  /** [block, offset in it] of a byte; waits for one past the end. Null if it may not wait. @throws as get */
   async seek(byteOffset: number, options: WaitOptions = {}): Promise<[number, number] | null> {
     const core = await this.#toOpen()
     this.#assertIndex(byteOffset, 'seek')
@@ -398,7 +461,12 @@ export class Hypercore<T = Buffer> extends EventEmitter {
       async (signal) => {
         const paddingBytes = this.padding
         await using log = core.log.session({ encryption: plainCipher(paddingBytes) })
-        return translated(log.seek(byteOffset, { wait, signal }), core.discoveryKey)
+        for (;;) {
+          const { length } = core.log
+          const found = await translated(log.seek(byteOffset, { wait, signal }), core.discoveryKey)
+          if (found !== null || !wait) return found
+          if (core.log.length === length) await core.whenGrown(signal)
+        }
       }
     )
     return place === null ? null : [place.index, place.byteOffset]
@@ -415,7 +483,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return core.requests.run(list, limits, async (signal) => {
       do {
         if (await core.log.update({ signal })) return true
-      } while (await core.mayFindMore(signal))
+      } while (await core.search.mayFindMore(signal))
       return false
     })
   }
@@ -425,14 +493,13 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const { core } = this
     if (core === null || this.closing !== null) return () => {}
     this.#findingPeers++
-    core.findingPeers++
+    core.search.begin()
     let isOver = false
     return () => {
       if (isOver || this.closing !== null) return
       isOver = true
       this.#findingPeers--
-      core.findingPeers--
-      if (core.findingPeers === 0) core.wakeUpdates()
+      core.search.end()
     }
   }
 
@@ -440,11 +507,42 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   async treeHash(length?: number): Promise<Buffer> {
     const core = await this.#toOpen()
     const at = length ?? this.length
-    if (this.#view.kind === 'batch' && at > this.#view.signedLength) {
-      throw this.#error('INVALID_OPERATION', 'A batch has no tree before it is committed')
+    const view = this.#view
+    if (view instanceof BatchView && at > view.signedLength) {
+      return toBuffer((await treeOf(core, view, at)).rootHash)
     }
     if (at > 0 && !core.log.has(at - 1)) await this.get(at - 1)
     return toBuffer(await translated(core.log.treeHash(at), core.discoveryKey))
+  }
+
+  /** The bytes that are signed for a head with this core's blocks; see treeHash. */
+  async signable(length?: number, fork?: number): Promise<Buffer> {
+    const core = await this.#toOpen()
+    const [at, under] = [length ?? this.length, fork ?? this.fork]
+    return signableOf(core, { rootHash: await this.treeHash(at), length: at, fork: under })
+  }
+
+  /**
+   * Nodes, and a block, that prove a part of the core to who knows its key.
+   * @throws HypercoreError INVALID_OPERATION if it is not here, INVALID_PROOF if no core could answer
+   */
+  async proof(options: CoreProofOptions = {}): Promise<CoreProof> {
+    return proofOf(await this.#toOpen(), options)
+  }
+
+  /** Stores what a proof proves; false if it is of another fork. @throws HypercoreError INVALID_PROOF, INVALID_SIGNATURE */
+  async applyProof(proof: CoreProof, _from?: unknown): Promise<boolean> {
+    return applyProof(await this.#toOpen(), proof)
+  }
+
+  /** The head that a proof with an upgrade from 0 proves, whatever is stored here. @throws as applyProof */
+  async verifyFullyRemote(proof: CoreProof): Promise<RemoteHead> {
+    return verifyFromNothing(await this.#toOpen(), proof)
+  }
+
+  /** How many levels of the tree a proof of that block has to climb for this copy. */
+  async missingNodes(index: number): Promise<number> {
+    return missingNodes(await this.#toOpen(), index)
   }
 
   createReadStream(options?: ReadStreamOptions): ReadStream & AsyncIterable<T> {
@@ -467,6 +565,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   undownload(range: RangeDownload): void {
     range.destroy()
   }
+
+  /** Has no effect, as in Hypercore. */
+  cancel(_request?: unknown): void {}
 
   /** For RangeDownload. */
   requestRange(list: ActiveRequests, { signal, ...range }: DownloadOptions): Promise<boolean> {
@@ -521,12 +622,13 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const given = typeof options === 'number' ? { fork: options } : options
     const view = this.#view
     const { fork = view.fork + 1 } = given
-    const maySign = !this.#isReadOnly && signingPair(given.keyPair ?? this.keyPair) !== null
+    const hasSigner = !!given.signature || signingPair(given.keyPair ?? this.keyPair) !== null
+    const maySign = !this.#isReadOnly && hasSigner
     const isChange = newLength > 0 || fork !== view.fork
     if (view.kind === 'snapshot' || (view.kind === 'live' && !maySign && isChange)) {
       throw this.#error('SESSION_NOT_WRITABLE', 'The session may not truncate')
     }
-    await truncateTo(core, view, newLength, given)
+    await truncateTo(core, view, newLength, { ...given, keyPair: given.keyPair ?? this.keyPair })
   }
 
   /** Gives up the stored blocks of [start, end). With `diff`, tells how many bytes that freed. */
@@ -546,6 +648,43 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     return diff ? { blocks } : null
   }
 
+  // What a sweep keeps.
+
+  get isMarking(): boolean {
+    return this.#isMarking
+  }
+
+  /** From now on each block that is read, here or in sessions of this one, is marked. @throws HypercoreError ERR_ASSERTION */
+  async startMarking(): Promise<void> {
+    if (this.#isMarking) throw this.#error('ERR_ASSERTION', 'It is marking already')
+    if (this.state?.kind === 'batch') throw this.#error('ERR_ASSERTION', 'A batch marks nothing')
+    await this.clearMarkings()
+    this.#isMarking = true
+  }
+
+  /** Marks [start, end), whether it is here or not. */
+  async markBlock(start: number, end: number = start + 1): Promise<void> {
+    await (await this.#toOpen()).marks.mark(start, end)
+  }
+
+  async clearMarkings(): Promise<void> {
+    await (await this.#toOpen()).marks.clear()
+  }
+
+  /** Clears all blocks without a mark, and the marks. @throws HypercoreError INVALID_OPERATION if they were lost in a crash */
+  async sweep(_options: { batchSize?: number } = {}): Promise<void> {
+    const { marks } = await this.#toOpen()
+    if (this.snapshotted) throw this.#error('ERR_ASSERTION', 'A snapshot is not swept')
+    for (const [start, end] of marks.gaps(this.length).reverse()) await this.clear(start, end)
+    this.#isMarking = false
+    await marks.clear()
+  }
+
+  /** Resolves when all is durable: what is cleared leaves nothing to compact here. */
+  async compact(): Promise<void> {
+    await (await this.#toOpen()).log.flush()
+  }
+
   /** Removes the core from the disk; all its sessions are closed. */
   async purge(): Promise<void> {
     const core = await this.#toOpen()
@@ -560,7 +699,8 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     if (!(state instanceof BatchView) || session.core !== core) {
       throw this.#error('ERR_ASSERTION', 'A commit needs a batch of the same core')
     }
-    return commitTo(core, state, options)
+    if (session.closing !== null) throw this.#error('SESSION_CLOSED', 'The batch is closed')
+    return commitTo(core, state, { keyPair: this.keyPair, ...options })
   }
 
   /** Keeps a value by name beside this copy of the core; null: no longer. Peers never see it. */
@@ -619,7 +759,10 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     given: OpenOptions
   ): Promise<void> {
     let options = given
-    if (given.preload) options = { ...given, ...(await given.preload) }
+    if (this.preload) {
+      options = { ...given, ...(await this.preload) }
+      this.preload = null
+    }
     const core =
       options.parent?.core ??
       options.core ??
@@ -635,7 +778,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
       await this.#openSession(core, options)
     } catch (error) {
       this.#leave(core)
-      if (!core.hasSession() && core.closing === null) await core.close()
+      if (core.autoClose && !core.hasSession() && core.closing === null) await core.close()
       this.closed = true
       this.emit('close')
       throw error
@@ -648,7 +791,7 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const parent = options.parent ?? null
     if (!core.opened) await core.ready()
     if (parent !== null && !parent.opened) await parent.ready()
-    this.keyPair ??= options.keyPair ?? parent?.keyPair ?? core.keyPair
+    this.keyPair ??= options.keyPair ?? core.keyPair ?? parent?.keyPair ?? null
     this.#applyCodecs(core, options)
     this.#look(core, viewFor(core, parent?.state ?? core.live, options))
     if (options.exclusive === true && options.writable !== false) {
@@ -657,8 +800,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     }
     const { checkout } = options
     if (checkout !== undefined && this.#view.kind === 'batch') await this.#checkOut(core, checkout)
+    if (options.manifest) await core.setManifest(options.manifest)
     this.writable =
-      !this.#isReadOnly && (this.#view.kind !== 'live' || signingPair(this.keyPair) !== null)
+      !this.#isReadOnly && (!this.#view.isDefault() || signingPair(this.keyPair) !== null)
     if (options.userData) await setUserData(core, options.userData)
     if (this.#isActive) core.setActive(true)
     this.opened = true
@@ -691,9 +835,9 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     const { core } = this
     if (core === null) return
     this.#leave(core)
-    // Whoever closes it closes its weak sessions, and must not be waited for by them.
-    if (!core.hasSession() && core.closing === null) await core.close()
     clearRequests(this.activeRequests, error)
+    // Whoever closes it closes its weak sessions, and must not be waited for by them.
+    if (core.autoClose && !core.hasSession() && core.closing === null) await core.close()
     this.closed = true
     this.emit('close')
   }
@@ -708,12 +852,12 @@ export class Hypercore<T = Buffer> extends EventEmitter {
     this.opened = false
     this.readable = false
     this.writable = false
-    core.findingPeers -= this.#findingPeers
+    core.search.end(this.#findingPeers)
     this.#findingPeers = 0
     if (this.state instanceof SnapshotView) core.snapshots.release(this.state)
     this.#releaseExclusive?.()
     this.#releaseExclusive = null
-    this.#ongc?.(this)
+    this.ongc?.(this)
   }
 
   async #toOpen(): Promise<SharedCore> {
@@ -762,10 +906,21 @@ export class Hypercore<T = Buffer> extends EventEmitter {
   }
 }
 
+Object.defineProperty(Hypercore.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: Hypercore): string {
+    return inspected(this.constructor.name, this)
+  }
+})
+
+/** @throws ArgumentError INVALID_ARGUMENT if the text is no key */
+function keyBytes(key: Uint8Array | string | null | undefined): Uint8Array | null {
+  return typeof key === 'string' ? keyFromText(key) : (key ?? null)
+}
+
 function viewFor(core: SharedCore, parent: View, options: OpenOptions): View {
   const { name, atom, snapshot, overwrite = false } = options
-  if (atom) return core.batch(atom, false)
-  if (name) return core.batch(name, overwrite)
+  if (atom) return core.batches.get(atom, core.live, false)
+  if (name) return core.batches.get(name, core.live, overwrite)
   return snapshot === true && !(parent instanceof SnapshotView) ? core.snapshotOf(parent) : parent
 }
 
@@ -794,6 +949,7 @@ export type { Info } from './info.ts'
 export type { ManifestInput } from './manifest.ts'
 export type { HypercoreOptions, HypercoreStorage, SessionOptions } from './options.ts'
 export type { CorePeer } from './peers.ts'
+export type { CoreNode, CoreProof, CoreProofOptions, RemoteHead } from './proofs.ts'
 export type { ProtocolStream, ReplicateOptions } from './protocol-stream.ts'
 export type { DownloadRange, RangeDownload } from './range-download.ts'
 export type { ActiveRequests } from './requests.ts'

@@ -8,13 +8,14 @@ import type { Location, LogOptions } from '../log/options.ts'
 import { equalBytes, toHex } from '../util/bytes.ts'
 import { HypercoreError } from './errors.ts'
 import { manifestFrom } from './manifest.ts'
-import { type HypercoreOptions, type HypercoreStorage, signingPair } from './options.ts'
-
-export interface OpenedCore {
-  readonly log: Log
-  /** Whoever may sign by default. */
-  readonly keyPair: KeyPair | null
-}
+import {
+  type CoreHooks,
+  type CorePlace,
+  type HypercoreOptions,
+  type HypercoreStorage,
+  type OpenedCore,
+  signingPair
+} from './options.ts'
 
 type OpenOptions = Omit<LogOptions<Uint8Array>, 'encoding'>
 
@@ -26,8 +27,12 @@ export async function openCore(
   storage: HypercoreStorage | undefined,
   key: Uint8Array | null,
   options: HypercoreOptions,
-  hooks: Pick<OpenOptions, 'mayReorg'>
+  hooks: CoreHooks
 ): Promise<OpenedCore> {
+  await (options.preopen ?? null)
+  if (typeof storage === 'object' && storage !== null && 'openCore' in storage) {
+    return storage.openCore(key, options, hooks)
+  }
   const location = locationOf(storage)
   const wish = wishOf(key, options, hooks)
   if (typeof location !== 'string') return openOrCreate(location, wish)
@@ -45,6 +50,7 @@ export async function openCore(
 
 interface Wish {
   readonly key: Uint8Array | null
+  readonly discoveryKey: Uint8Array | null
   readonly keyPair: KeyPair | null
   readonly manifest: Manifest | null
   readonly compat: boolean
@@ -53,15 +59,12 @@ interface Wish {
   readonly options: OpenOptions
 }
 
-function wishOf(
-  key: Uint8Array | null,
-  options: HypercoreOptions,
-  hooks: Pick<OpenOptions, 'mayReorg'>
-): Wish {
+function wishOf(key: Uint8Array | null, options: HypercoreOptions, hooks: CoreHooks): Wish {
   const manifest = options.manifest ? manifestFrom(options.manifest) : null
   const keyPair = signingPair(options.keyPair)
   return {
     key,
+    discoveryKey: key === null && options.discoveryKey ? options.discoveryKey : null,
     keyPair,
     manifest,
     compat: options.compat === true,
@@ -79,7 +82,7 @@ function wishOf(
   }
 }
 
-function locationOf(storage: HypercoreStorage | undefined): Location {
+function locationOf(storage: Exclude<HypercoreStorage, CorePlace> | undefined): Location {
   if (storage === null || storage === undefined) return null
   if (typeof storage === 'object') return `${storage.path}/logwood`
   return storage
@@ -87,10 +90,13 @@ function locationOf(storage: HypercoreStorage | undefined): Location {
 
 async function openInDirectory(directory: string, wish: Wish): Promise<OpenedCore> {
   const { key } = wish
-  if (key === null) return openOrCreate(directory, wish)
-  const below = `${directory}/cores/${toHex(discoveryKeyOf(key))}`
+  const asked = key === null ? wish.discoveryKey : discoveryKeyOf(key)
+  if (asked === null) return openOrCreate(directory, wish)
+  const below = `${directory}/cores/${toHex(asked)}`
   const first = await keyIn(directory)
-  return openOrCreate(first === null || equalBytes(first, key) ? directory : below, wish)
+  const isFirst = first === null || equalBytes(discoveryKeyOf(first), asked)
+  const place = isFirst ? directory : below
+  return openOrCreate(place, { ...wish, createIfMissing: key !== null && wish.createIfMissing })
 }
 
 /** The key of the log that lies there; null: none does. */

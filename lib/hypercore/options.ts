@@ -2,6 +2,8 @@
 // for Hypercore count on that.
 import type { Durability } from '../core/durability.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
+import type { Log } from '../log/log.ts'
+import type { LogOptions } from '../log/options.ts'
 import type { StorageFactory } from '../storage/file.ts'
 import type { ValueEncoding } from './encodings.ts'
 import type { EncryptionInput } from './encryption.ts'
@@ -12,7 +14,25 @@ import type { ManifestInput } from './manifest.ts'
  * path of a directory, such as one of npm `hypercore-storage` (a directory `logwood` in it is used, nothing of its
  * own is read); null: memory.
  */
-export type HypercoreStorage = string | StorageFactory | { readonly path: string } | null
+export type HypercoreStorage =
+  | string
+  | StorageFactory
+  | { readonly path: string }
+  | CorePlace
+  | null
+
+/** A store of cores, which opens them itself. */
+export interface CorePlace {
+  openCore(key: Uint8Array | null, options: HypercoreOptions, hooks: CoreHooks): Promise<OpenedCore>
+}
+
+export type CoreHooks = Pick<LogOptions<Uint8Array>, 'mayReorg'>
+
+export interface OpenedCore {
+  readonly log: Log
+  /** Whoever may sign by default. */
+  readonly keyPair: KeyPair | null
+}
 
 /** A pair that may lack its secret half. */
 export interface PublicKeyPair {
@@ -73,6 +93,14 @@ export interface HypercoreOptions extends SessionOptions {
   allowFork?: boolean
   /** Milliseconds that a core goes on downloading when no session wants it any more. */
   notDownloadingLinger?: number
+  /** True: the last block of whatever the core grows to is fetched at once. */
+  allowLatestBlock?: boolean
+  /** Opens what is stored under that discovery key, instead of a key; else STORAGE_EMPTY. */
+  discoveryKey?: Uint8Array | null
+  /** Waited for before anything is opened. */
+  preopen?: Promise<unknown> | null
+  /** Of `Hypercore.createCore`, where it is false: whether the core closes with its last session. */
+  autoClose?: boolean
   /** What append means by done; `power` by default, see the README. Hypercore itself is at `process`. */
   durability?: Durability
 }
@@ -89,7 +117,7 @@ export function argumentsOf(
   key: unknown,
   options: HypercoreOptions | undefined
 ): HypercoreArguments {
-  if (isOptions(storage) && typeof (storage as { path?: unknown }).path !== 'string') {
+  if (isOptions(storage) && !isPlace(storage)) {
     const given = storage as HypercoreOptions
     return { storage: given.storage, key: given.key ?? null, options: given }
   }
@@ -105,6 +133,11 @@ export function argumentsOf(
 
 function isOptions(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
+}
+
+function isPlace(value: object): boolean {
+  const { path, openCore } = value as { path?: unknown; openCore?: unknown }
+  return typeof path === 'string' || typeof openCore === 'function'
 }
 
 /** The whole pair, or null. */

@@ -12,6 +12,15 @@ export class CorePeer {
     this.#info = info
   }
 
+  /** What packages look at in the connection. */
+  get stream(): { readonly publicKey: Buffer | null; readonly remotePublicKey: Buffer | null } {
+    const { publicKey } = this.#info
+    return {
+      publicKey: publicKey === null ? null : toBuffer(publicKey),
+      remotePublicKey: this.remotePublicKey
+    }
+  }
+
   get remoteFork(): number {
     return this.#info.fork
   }

@@ -5,7 +5,6 @@ import { keyToText } from '../core/key-text.ts'
 import { discoveryKeyOf, isCompat, type Manifest } from '../core/manifest.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Log } from '../log/log.ts'
-import type { Transfer } from '../log/opened-log.ts'
 import type { PeerInfo } from '../log/peer-info.ts'
 import type { Mux } from '../mux/mux.ts'
 import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
@@ -14,15 +13,22 @@ import { background } from '../util/background.ts'
 import { toBuffer } from '../util/bytes.ts'
 import { deferred } from '../util/deferred.ts'
 import { BatchView } from './batch-view.ts'
+import { Batches } from './batches.ts'
+import { followLog } from './core-events.ts'
 import { HypercoreError, translated } from './errors.ts'
 import { openCore } from './locations.ts'
-import { manifestFrom, withBuffers } from './manifest.ts'
+import { type ManifestInput, manifestFrom, parseManifest, withBuffers } from './manifest.ts'
+import { Marks } from './marks.ts'
 import type { HypercoreOptions, HypercoreStorage } from './options.ts'
+import { PeerSearch } from './peer-search.ts'
 import { type CorePeer, CorePeers } from './peers.ts'
+import { RemoteContiguity } from './remote-contiguity.ts'
+import { ReplicatorFace } from './replicator-face.ts'
 import { Requests } from './requests.ts'
 import { Snapshots, SnapshotView } from './snapshot-view.ts'
 import { LiveView, type View } from './view.ts'
 import { WriteLock } from './write-lock.ts'
+import { flushAtom } from './writing.ts'
 
 /** What a shared core knows of its sessions. */
 export interface SessionPort {
@@ -44,12 +50,19 @@ export class SharedCore {
   opened = false
   closed = false
   closing: Promise<void> | null = null
-  /** How many are looking for peers at this moment; an update waits for them until the first peer is found. */
-  findingPeers = 0
+  readonly search: PeerSearch = new PeerSearch()
+  readonly batches: Batches = new Batches((batch) => flushAtom(this, batch))
   /** Sessions that keep it open. */
   activeSessions = 0
   keyPair: KeyPair | null = null
-  readonly #batches: Map<string | object, BatchView> = new Map()
+  /** How many want the last block of whatever the core grows to. */
+  wantingLatest = 0
+  /** For whoever keeps a list of cores. */
+  onClosed: (() => void) | null = null
+  readonly replicator: ReplicatorFace = new ReplicatorFace(this)
+  readonly remoteContiguity: RemoteContiguity = new RemoteContiguity()
+  /** False: it stays open when its last session is closed. */
+  readonly autoClose: boolean
   readonly #peers: CorePeers = new CorePeers()
   readonly #exclusive: WriteLock = new WriteLock()
   readonly #allowFork: boolean
@@ -61,8 +74,8 @@ export class SharedCore {
   /** Open as long as a session wants the log to be downloaded. */
   #active: Log | null = null
   #wanting = 0
-  #hadPeers = false
-  #wakeUpdates: (() => void)[] = []
+  #marks: Marks | null = null
+  #knewManifest = false
 
   constructor(
     storage: HypercoreStorage | undefined,
@@ -71,6 +84,8 @@ export class SharedCore {
   ) {
     this.#key = key === null ? null : toBuffer(key)
     this.#allowFork = options.allowFork !== false
+    this.autoClose = options.autoClose !== false
+    if (options.allowLatestBlock === true) this.wantingLatest++
     this.opening = this.#open(storage, key, options)
     background(this.opening, () => {})
   }
@@ -98,6 +113,14 @@ export class SharedCore {
     const manifest = this.#log?.manifest ?? null
     if (manifest !== null && this.#manifest === null) this.#manifest = withBuffers(manifest)
     return this.#manifest
+  }
+
+  /** For who knows it before any peer tells it. @throws HypercoreError INVALID_CHECKSUM, BAD_ARGUMENT */
+  async setManifest(input: ManifestInput): Promise<void> {
+    if (this.manifest !== null) return
+    const manifest = parseManifest(input, this.log.key)
+    if (manifest === null) return
+    await translated(this.log.setManifest(manifest), this.discoveryKey)
   }
 
   get compat(): boolean {
@@ -139,13 +162,41 @@ export class SharedCore {
     return { get: (index) => this.opened && this.log.has(index) }
   }
 
-  get replicator(): {
-    readonly peers: CorePeer[]
-    readonly findingPeers: number
-    attached(mux: Mux): boolean
-  } {
-    const { peers, findingPeers } = this
-    return { peers, findingPeers, attached: (mux) => this.#attached.has(mux) }
+  /** The manifest may have become known. */
+  tellManifest(): void {
+    if (this.#knewManifest || this.manifest === null) return
+    this.#knewManifest = true
+    this.emitToAll('manifest')
+  }
+
+  /** What packages look at there. */
+  get header(): object {
+    const { key, manifest, keyPair, fork } = this
+    const { length = 0, contiguousLength = 0 } = this.#log ?? {}
+    const hints = { contiguousLength, remoteContiguousLength: this.remoteContiguity.length }
+    return { key, manifest, keyPair, tree: { fork, length }, hints }
+  }
+
+  get state(): View | null {
+    return this.#live
+  }
+
+  get findingPeers(): number {
+    return this.search.searches
+  }
+
+  get isWanted(): boolean {
+    return this.#wanting > 0
+  }
+
+  /** Which blocks a sweep keeps. Only once it is open. */
+  get marks(): Marks {
+    this.#marks ??= new Marks(this.log)
+    return this.#marks
+  }
+
+  isAttached(mux: Mux): boolean {
+    return this.#attached.has(mux)
   }
 
   readonly #attached: WeakSet<Mux> = new WeakSet()
@@ -193,6 +244,21 @@ export class SharedCore {
     await this.closeSessions(null)
   }
 
+  /** Resolves when the log gets longer, or the signal fires. */
+  async whenGrown(signal: AbortSignal): Promise<void> {
+    const grown = deferred<void>()
+    const off = this.log.on('append', () => grown.resolve())
+    const stop = (): void => grown.resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    try {
+      await grown.promise
+    } finally {
+      off()
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
   hasSession(): boolean {
     return this.activeSessions > 0
   }
@@ -205,21 +271,6 @@ export class SharedCore {
     return view instanceof BatchView ? view.snapshots : this.snapshots
   }
 
-  /** The batch of that name, or of that atom, made anew if it is to be or there is none. */
-  batch(id: string | object, overwrite: boolean): BatchView {
-    let batch = this.#batches.get(id)
-    if (batch === undefined || overwrite) {
-      batch = new BatchView(this.live, typeof id === 'string' ? id : null, new Snapshots())
-      this.#batches.set(id, batch)
-    }
-    return batch
-  }
-
-  /** Nobody looks at the batch any more: one with a name stays, as in Hypercore; an atom's goes. */
-  dropAtom(atom: object): void {
-    this.#batches.delete(atom)
-  }
-
   /** To all sessions, the youngest first. */
   emitToAll(name: string, ...args: unknown[]): void {
     for (const session of [...this.sessions].reverse()) session.emit(name, ...args)
@@ -230,23 +281,6 @@ export class SharedCore {
     for (const session of [...this.sessions].reverse()) {
       if (session.state === view) session.emit(name, ...args)
     }
-  }
-
-  /** Waits until something may have changed for those who wait for an update; false: no reason to wait. */
-  async mayFindMore(signal: AbortSignal): Promise<boolean> {
-    if (this.#hadPeers || this.findingPeers === 0 || signal.aborted) return false
-    await new Promise<void>((resolve) => {
-      this.#wakeUpdates.push(resolve)
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    return !signal.aborted
-  }
-
-  /** Somebody has looked for peers long enough, or one was found. */
-  wakeUpdates(): void {
-    const waiting = this.#wakeUpdates
-    this.#wakeUpdates = []
-    for (const wake of waiting) wake()
   }
 
   /** The last session that kept it open is closed. */
@@ -271,8 +305,9 @@ export class SharedCore {
     this.#key = toBuffer(log.key)
     this.#live = new LiveView(log)
     this.keyPair = keyPair
-    this.#listen(log)
+    followLog(this, log)
     if (options.manifest) this.#manifest = manifestFrom(options.manifest)
+    this.#knewManifest = this.manifest !== null
     this.opened = true
   }
 
@@ -280,47 +315,6 @@ export class SharedCore {
     const active = this.#active
     this.#active = null
     if (active !== null) background(active.close(), () => {})
-  }
-
-  #listen(log: Log): void {
-    let before = log.length
-    log.on('append', (length) => {
-      // A cut to the same length is a new fork number, and nothing appended.
-      if (length === before) this.#cut(length, length)
-      else this.emitToView(this.live, 'append')
-      before = length
-    })
-    log.on('truncate', (length, ancestor) => {
-      before = length
-      this.#cut(length, ancestor)
-    })
-    log.on('peer-add', (info) => {
-      this.#hadPeers = true
-      this.wakeUpdates()
-      this.emitToAll('peer-add', this.#peers.of(info))
-    })
-    log.on('peer-remove', (info) => this.emitToAll('peer-remove', this.#peers.of(info)))
-    log.on('download', (block) => this.#transferred('download', block))
-    log.on('upload', (block) => this.#transferred('upload', block))
-    log.on('conflict', ({ length, fork, proof }) => {
-      this.emitToAll('conflict', length, fork, proof)
-    })
-    log.on('fault', (error, info) => {
-      this.emitToAll('verification-error', error, null, null, this.#peers.of(info))
-    })
-  }
-
-  #transferred(name: 'download' | 'upload', { index, byteLength, peer }: Transfer): void {
-    for (const session of [...this.sessions].reverse()) {
-      session.emit(name, index, byteLength - session.padding, this.#peers.of(peer))
-    }
-  }
-
-  #cut(length: number, ancestor: number): void {
-    this.snapshots.cut(ancestor)
-    this.requests.cut(ancestor)
-    this.emitToView(this.live, 'truncate', ancestor, this.log.fork)
-    if (length > ancestor) this.emitToView(this.live, 'append')
   }
 
   /** As Logwood judges by default; what goes is kept for the snapshots first. */
@@ -335,8 +329,10 @@ export class SharedCore {
   async #close(): Promise<void> {
     await this.opening.catch(() => {})
     this.#rest()
+    await this.#marks?.store()
     await this.#log?.close()
     this.closed = true
+    this.onClosed?.()
     await this.closeSessions(null)
   }
 }

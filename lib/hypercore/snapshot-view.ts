@@ -1,5 +1,6 @@
 // SnapshotView: the log, or a batch, as it was at one moment. What is cut off afterwards stays readable if it was here:
 // whoever cuts asks the snapshots first, which keep those bytes in memory (KeptBlocks), up to a limit.
+import { type ViewStorage, viewStorage } from './atom.ts'
 import { HypercoreError } from './errors.ts'
 import type { View } from './view.ts'
 
@@ -9,12 +10,13 @@ const MAX_KEPT_BYTES = 64 * 1024 * 1024
 export class SnapshotView implements View {
   readonly kind = 'snapshot'
   readonly name: string | null
+  readonly storage: ViewStorage = viewStorage
   readonly fork: number
   readonly length: number
   readonly byteLength: number
-  readonly signedLength: number
   readonly #below: View
   readonly #kept: Map<number, Uint8Array> = new Map()
+  readonly #signedLength: number
   #sharedLength: number
 
   constructor(below: View) {
@@ -23,8 +25,12 @@ export class SnapshotView implements View {
     this.fork = below.fork
     this.length = below.length
     this.byteLength = below.byteLength
-    this.signedLength = below.signedLength
+    this.#signedLength = below.signedLength
     this.#sharedLength = below.length
+  }
+
+  get signedLength(): number {
+    return Math.min(this.#signedLength, this.#sharedLength)
   }
 
   /** Blocks below are the same in what this is a snapshot of. */
@@ -53,6 +59,14 @@ export class SnapshotView implements View {
     const block = await this.#below.fetch(index, signal)
     this.check(index)
     return block
+  }
+
+  isDefault(): boolean {
+    return false
+  }
+
+  isSnapshot(): boolean {
+    return true
   }
 
   /** What is below was cut down to here. */

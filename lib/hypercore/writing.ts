@@ -1,6 +1,9 @@
 // What a session changes: the log, or its batch. Whoever has to know the length beforehand is alone while it writes.
+import { MAX_BLOCKS_PER_APPEND } from '../core/constants.ts'
+import type { Signing } from '../core/writer.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
 import { equalBytes } from '../util/bytes.ts'
+import { joins } from './batch-tree.ts'
 import { BatchView } from './batch-view.ts'
 import type { EncryptionProvider } from './encryption.ts'
 import { HypercoreError, translated } from './errors.ts'
@@ -28,6 +31,7 @@ export interface TruncateOptions {
 export interface CommitOptions {
   /** Commits so many blocks of the batch; all by default. */
   length?: number
+  signature?: Uint8Array | null
   keyPair?: KeyPair | PublicKeyPair | null
 }
 
@@ -43,8 +47,7 @@ export interface AppendWish {
 export async function appendTo(wish: AppendWish, blocks: Uint8Array[]): Promise<Extent> {
   const { core, view, provider, keyPair, options } = wish
   const { maxLength = -1 } = options
-  assertSupported(options.signature)
-  if (view.kind === 'live') assertSigner(core, keyPair)
+  const signing = view.kind === 'live' ? signingOf(core, { ...options, keyPair }) : {}
   const write = async (): Promise<Extent> => {
     const { length, byteLength, fork } = view
     if (maxLength >= 0 && length + blocks.length > maxLength) return { length, byteLength }
@@ -53,14 +56,29 @@ export async function appendTo(wish: AppendWish, blocks: Uint8Array[]): Promise<
       for (const [i, block] of blocks.entries())
         await provider.encrypt(length + i, block, fork, contextOf(core))
     }
-    if (!(view instanceof BatchView)) return core.log.append(blocks)
+    if (!(view instanceof BatchView)) return appendAll(core, blocks, signing)
     const extent = view.append(blocks)
     core.emitToView(view, 'append')
     return extent
   }
-  const isAlone = provider !== null || maxLength >= 0 || view.kind === 'batch'
+  const isLong = blocks.length > MAX_BLOCKS_PER_APPEND
+  const isAlone = provider !== null || maxLength >= 0 || view.kind === 'batch' || isLong
   const done = isAlone ? core.writes.exclusive(write) : core.writes.shared(write)
   return translated(done, core.discoveryKey)
+}
+
+/** Of more blocks than one append may have: several, of which a crash may leave the first ones. */
+async function appendAll(
+  core: SharedCore,
+  blocks: readonly Uint8Array[],
+  signing: Signing
+): Promise<Extent> {
+  if (blocks.length <= MAX_BLOCKS_PER_APPEND) return core.log.append(blocks, signing)
+  let extent: Extent = core.live
+  for (let start = 0; start < blocks.length; start += MAX_BLOCKS_PER_APPEND) {
+    extent = await core.log.append(blocks.slice(start, start + MAX_BLOCKS_PER_APPEND), signing)
+  }
+  return extent
 }
 
 export async function truncateTo(
@@ -69,7 +87,6 @@ export async function truncateTo(
   newLength: number,
   options: TruncateOptions
 ): Promise<void> {
-  assertSupported(options.signature)
   const work = core.writes.exclusive(async () => {
     const { fork = view.fork + 1 } = options
     if (newLength > view.length) {
@@ -82,7 +99,8 @@ export async function truncateTo(
     if (newLength === view.length && fork === view.fork) return
     const snapshots = core.snapshotsOf(view)
     await snapshots.keep(view, newLength, view.length)
-    if (!(view instanceof BatchView)) return core.log.truncate(newLength, { fork })
+    if (!(view instanceof BatchView))
+      return core.log.truncate(newLength, { fork, ...signingOf(core, options) })
     view.truncate(newLength, fork, await byteLengthAt(core, newLength))
     snapshots.cut(newLength)
     core.emitToView(view, 'truncate', newLength, fork)
@@ -97,12 +115,46 @@ export function commitTo(
   options: CommitOptions
 ): Promise<Extent | null> {
   const work = core.writes.exclusive(async () => {
-    const blocks = await batch.pending(options.length ?? batch.length)
-    if (blocks === null) return null
-    if (blocks.length > 0) await core.log.append(blocks)
+    const end = options.length ?? batch.length
+    if (batch.isCutBelow) {
+      if (core.live.length >= end) return null
+      throw new HypercoreError('INVALID_OPERATION', 'The core was cut below the batch', {
+        discoveryKey: core.discoveryKey
+      })
+    }
+    if (end > batch.length || core.live.length > end || !(await joins(core, batch))) return null
+    const blocks = batch.blocksFrom(core.live.length, end)
+    if (blocks.length > 0) await appendAll(core, blocks, signingOf(core, options))
     const { length, byteLength } = core.live
     batch.committed({ length, byteLength })
     return { length, byteLength }
+  })
+  return translated(work, core.discoveryKey)
+}
+
+/**
+ * Makes the log what the atom's sessions see. Where it went another way meanwhile, that is cut off under the next fork
+ * number: no index is signed twice in one fork.
+ */
+export function flushAtom(core: SharedCore, batch: BatchView): Promise<void> {
+  const work = core.writes.exclusive(async () => {
+    const { live } = core
+    const { changes } = batch
+    if (changes === null) {
+      throw new HypercoreError('INVALID_OPERATION', 'The core was cut below the atom', {
+        discoveryKey: core.discoveryKey
+      })
+    }
+    const { start, fork, blocks } = changes
+    const isCut = fork > live.fork
+    if (blocks.length === 0 && !isCut) return
+    if (isCut || live.length > start) {
+      await core.snapshots.keep(live, start, live.length)
+      await core.log.truncate(start, { fork: Math.max(fork, live.fork + 1) })
+    }
+    if (blocks.length > 0) await appendAll(core, blocks, {})
+    const { length, byteLength } = live
+    batch.committed({ length, byteLength }, live.fork)
   })
   return translated(work, core.discoveryKey)
 }
@@ -130,20 +182,20 @@ async function byteLengthAt(core: SharedCore, length: number): Promise<number> {
   return byteLength
 }
 
-function assertSigner(core: SharedCore, pair: KeyPair | PublicKeyPair | null): void {
+/** Who signs, if it is not the log's own pair. @throws HypercoreError BAD_ARGUMENT if that is no signer */
+function signingOf(core: SharedCore, given: Pick<AppendOptions, 'keyPair' | 'signature'>): Signing {
+  if (given.signature) return { signature: given.signature }
+  const keyPair = signingPair(given.keyPair)
   const own = core.log.keyPair
-  const asked = signingPair(pair)
-  if (asked === null || (own !== null && equalBytes(asked.publicKey, own.publicKey))) return
-  throw new HypercoreError(
-    'BAD_ARGUMENT',
-    'The key pair is not that of the core, or not a declared signer',
-    {
-      discoveryKey: core.discoveryKey
-    }
+  if (keyPair === null || (own !== null && equalBytes(keyPair.publicKey, own.publicKey))) return {}
+  const { manifest } = core
+  const isSigner = manifest?.signers.some((signer) =>
+    equalBytes(signer.publicKey, keyPair.publicKey)
   )
-}
-
-function assertSupported(signature: Uint8Array | null | undefined): void {
-  if (!signature) return
-  throw new HypercoreError('INVALID_OPERATION', 'Signatures made elsewhere are not supported here')
+  if (isSigner === false) {
+    throw new HypercoreError('BAD_ARGUMENT', 'The public key is not that of a declared signer', {
+      discoveryKey: core.discoveryKey
+    })
+  }
+  return { keyPair }
 }

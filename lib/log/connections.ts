@@ -5,7 +5,9 @@ import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Env } from '../env.ts'
 import { ArgumentError } from '../errors.ts'
 import { type ForeignStream, fromForeignStream } from '../mux/foreign-stream.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { Mux } from '../mux/mux.ts'
+import { isProtomux, type Protomux, SharedMux } from '../mux/shared-mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import { createRawPair } from '../secret-stream/raw-pair.ts'
 import { SecretStream } from '../secret-stream/secret-stream.ts'
@@ -21,11 +23,11 @@ export interface ConnectOptions {
 /** A connection that somebody else made and encrypted: ours, or npm @hyperswarm/secret-stream. */
 export type EncryptedStream = SecretStream | ForeignStream
 
-const muxes: WeakMap<object, Mux> = new WeakMap()
+const muxes: WeakMap<object, Multiplexer> = new WeakMap()
 
 /** Who replicates over them: the replicator of a log, or a store. */
 export interface Attachable {
-  attach(mux: Mux): void
+  attach(mux: Multiplexer): void
 }
 
 export class Connections {
@@ -41,7 +43,8 @@ export class Connections {
   /** Encrypts a raw byte stream and replicates over it. */
   encrypt(raw: RawDuplex, options: ConnectOptions): SecretStream {
     const stream = new SecretStream({ ...options, raw, env: this.#env })
-    const mux = muxOf(stream)
+    const mux = new Mux(stream)
+    muxes.set(stream, mux)
     this.#owned.add(stream)
     mux.onClose = () => this.#owned.delete(stream)
     this.attach(mux)
@@ -56,7 +59,7 @@ export class Connections {
   }
 
   /** Replicates over a connection that others may use too, and which stays theirs to close. */
-  attach(mux: Mux): void {
+  attach(mux: Multiplexer): void {
     this.#replicator.attach(mux)
   }
 
@@ -67,21 +70,48 @@ export class Connections {
   }
 }
 
-/** The one multiplexer of a connection. @throws ArgumentError INVALID_ARGUMENT if it is none */
-export function muxOf(stream: EncryptedStream | Mux): Mux {
+/**
+ * The one multiplexer of a connection. One that npm protomux multiplexes already is shared with it: two readers of the
+ * same frames would each take the other's for their own.
+ * @throws ArgumentError INVALID_ARGUMENT if it is none
+ */
+export function multiplexerOf(stream: EncryptedStream | Protomux | Mux): Multiplexer {
   if (stream instanceof Mux) return stream
-  let mux = isObject(stream) ? muxes.get(stream) : undefined
-  if (mux === undefined) {
-    if (stream instanceof SecretStream) mux = new Mux(stream)
-    else if (isObject(stream) && isForeignStream(stream)) mux = new Mux(fromForeignStream(stream))
-    else {
-      throw new ArgumentError(
-        'INVALID_ARGUMENT',
-        'replicate: expected true, false or an encrypted stream; use replicateOver for sockets'
-      )
-    }
-    muxes.set(stream, mux)
+  const known = isObject(stream) ? muxes.get(stream) : undefined
+  if (known !== undefined) return known
+  const mux = createMux(stream)
+  muxes.set(stream, mux)
+  return mux
+}
+
+/** The same for who needs a multiplexer of ours. @throws ArgumentError INVALID_ARGUMENT also if it is npm protomux's */
+export function muxOf(stream: EncryptedStream | Mux): Mux {
+  const mux = multiplexerOf(stream)
+  if (mux instanceof Mux) return mux
+  throw new ArgumentError(
+    'INVALID_ARGUMENT',
+    'replicate: npm protomux reads this connection already'
+  )
+}
+
+function createMux(stream: unknown): Multiplexer {
+  if (stream instanceof SecretStream) return new Mux(stream)
+  if (isProtomux(stream)) return sharedMux(stream)
+  if (isObject(stream) && isForeignStream(stream)) {
+    const { userData = null } = stream
+    if (isProtomux(userData)) return sharedMux(userData)
+    return new Mux(fromForeignStream(stream))
   }
+  throw new ArgumentError(
+    'INVALID_ARGUMENT',
+    'replicate: expected true, false or an encrypted stream; use replicateOver for sockets'
+  )
+}
+
+/** One for both ways to name it. */
+function sharedMux(protomux: Protomux): Multiplexer {
+  const mux = muxes.get(protomux) ?? new SharedMux(protomux)
+  muxes.set(protomux, mux)
   return mux
 }
 

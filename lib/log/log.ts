@@ -11,6 +11,7 @@ import type { KeyPair } from '../crypto/key-pair.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
+import type { Protomux } from '../mux/shared-mux.ts'
 import type { SyncStatus } from '../replication/insight.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
@@ -29,7 +30,7 @@ import {
   createBlockStream
 } from './block-stream.ts'
 import { type ByteStreamOptions, createByteStream } from './byte-stream.ts'
-import { type ConnectOptions, type EncryptedStream, muxOf } from './connections.ts'
+import { type ConnectOptions, type EncryptedStream, multiplexerOf } from './connections.ts'
 import { Download, type DownloadOptions, downloadNeed } from './download.ts'
 import { decodeBlock, type Encoding, encodingOf } from './encoding.ts'
 import { type ExtensionOptions, type LogExtension, registerExtension } from './extension.ts'
@@ -55,7 +56,7 @@ import {
 } from './session.ts'
 import type { Draft } from './signing.ts'
 import { type BlockExplanation, explainBlock, type SyncedOptions, whenSynced } from './sync.ts'
-import { checkReplicationOptions, type SwitchOptions, setSwitch } from './traffic.ts'
+import { checkReplicationOptions, pushBlock, type SwitchOptions, setSwitch } from './traffic.ts'
 import { waitForBlock, waitForByte } from './waiting.ts'
 import { createWriteStream, type WriteStream } from './write-stream.ts'
 
@@ -162,6 +163,17 @@ export class Log<T = Uint8Array> extends Resource {
   /** The pair that signs here; null: none. */
   get keyPair(): KeyPair | null {
     return this.#core.keyPair
+  }
+
+  /**
+   * Tells a log that was opened by its key who may sign; peers would tell it with their first proof. Nothing happens
+   * if it is known.
+   * @throws ProofError BAD_MANIFEST if it is not that of the key; ArgumentError; StateError NOT_WRITABLE if the log
+   *   was opened read only, CLOSED; StorageError WRITE_FAILED
+   */
+  async setManifest(manifest: Manifest, options: WaitOptions = {}): Promise<void> {
+    this.assertOpen('log')
+    await whileWanted('setManifest', options, () => this.#core.setManifest(manifest))
   }
 
   /** Connected peers that have this log, as they are now. */
@@ -311,6 +323,17 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#opened.replicator.update(options.signal)
   }
 
+  /**
+   * Sends a block that is here to the peers that want blocks unasked (see the option `push`) and are not known to have
+   * it, at most once to each, as their connections have room. The answer: to how many. Others may ask for it as ever.
+   * @throws ArgumentError INVALID_ARGUMENT; UnavailableError NOT_AVAILABLE if it is not here; StateError CLOSED
+   */
+  push(index: number): number {
+    checkInteger(index, 0, 'push: index')
+    this.assertOpen('log')
+    return pushBlock(this.#opened, index)
+  }
+
   /** Fetches blocks ahead of time: a range, a list, or all that ever comes. */
   download(options: DownloadOptions = {}): Download {
     this.assertOpen('log')
@@ -320,16 +343,17 @@ export class Log<T = Uint8Array> extends Resource {
 
   /**
    * Replicates with one peer. `true` or `false`: whether we initiate; the answer is a byte stream to be piped to
-   * the peer's, encrypted end to end. A stream that is encrypted already is used as it is, beside its other uses.
+   * the peer's, encrypted end to end. A stream that is encrypted already is used as it is, beside its other uses:
+   * those of npm `protomux`, too, if it was there first.
    * @throws ArgumentError INVALID_ARGUMENT
    */
   replicate(isInitiator: boolean): ReturnType<OpenedLog['connections']['pipe']>
-  replicate<S extends EncryptedStream | Mux>(stream: S): S
-  replicate(target: boolean | EncryptedStream | Mux): unknown {
+  replicate<S extends EncryptedStream | Protomux | Mux>(stream: S): S
+  replicate(target: boolean | EncryptedStream | Protomux | Mux): unknown {
     this.assertOpen('log')
     const { connections } = this.#opened
     if (typeof target === 'boolean') return connections.pipe(target)
-    connections.attach(muxOf(target))
+    connections.attach(multiplexerOf(target))
     return target
   }
 

@@ -24,6 +24,8 @@ export interface Transfer {
   readonly byteLength: number
   /** Nodes that came with it to prove it. */
   readonly uncles: number
+  /** Since it was asked for; null where nothing was: it was sent, or came unasked. */
+  readonly elapsedMs: number | null
   readonly peer: PeerInfo
 }
 
@@ -44,6 +46,10 @@ export type LogEvents = {
   'reorg-refused': [plan: ReorgPlan]
   'peer-add': [peer: PeerInfo]
   'peer-remove': [peer: PeerInfo]
+  /** A peer told of more, or fewer, blocks from the begin on: its contiguousLength changed. */
+  'peer-progress': [peer: PeerInfo]
+  /** Who may sign became known here, from a peer or by setManifest. */
+  manifest: [manifest: Manifest]
   /** A peer sent something false, or the disk failed; replication goes on without it. */
   fault: [error: unknown, peer: PeerInfo]
   close: []
@@ -87,9 +93,10 @@ export class OpenedLog {
       {
         onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
         onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
-        onDownload: (peer, block) => this.#tell('download', peer, block),
-        onUpload: (peer, block) => this.#tell('upload', peer, block),
+        onDownload: (peer, block, askedAt) => this.#tell('download', peer, block, askedAt),
+        onUpload: (peer, block) => this.#tell('upload', peer, block, null),
         onFault: (peer, error) => events.emit('fault', error, info(peer)),
+        onPeerProgress: (peer) => events.emit('peer-progress', info(peer)),
         onHeads: () => this.#catchingUp.look(),
         mayReorg: (plan) => this.#judgeReorg(plan),
         ...(authorize === undefined ? {} : { authorize })
@@ -107,6 +114,7 @@ export class OpenedLog {
     this.#unsubscribe = core.on('applied', (change) => {
       const before = length
       length = core.tree.length
+      if (change.manifestChanged && core.manifest !== null) events.emit('manifest', core.manifest)
       if (change.standingChanged) this.#tellStanding()
       if (change.ancestor < before) this.#cut(length, change.ancestor)
       else if (change.headChanged) events.emit('append', length)
@@ -198,13 +206,20 @@ export class OpenedLog {
   }
 
   /** For every block that passes: costs nothing unless somebody listens. */
-  #tell(event: 'download' | 'upload', peer: Peer, { index, value, nodes }: ProvenBlock): void {
-    this.#lastTransferAt = this.env.now()
+  #tell(
+    event: 'download' | 'upload',
+    peer: Peer,
+    { index, value, nodes }: ProvenBlock,
+    askedAt: number | null
+  ): void {
+    const now = this.env.now()
+    this.#lastTransferAt = now
     if (this.events.listenerCount(event) === 0) return
     this.events.emit(event, {
       index,
       byteLength: value.byteLength,
       uncles: nodes.length,
+      elapsedMs: askedAt === null ? null : now - askedAt,
       peer: peerInfo(peer)
     })
   }

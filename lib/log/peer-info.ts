@@ -5,6 +5,8 @@ import type { Peer } from '../replication/peer.ts'
 export interface PeerInfo {
   /** Of the other end of the connection; null where the stream below does not tell. */
   readonly remotePublicKey: Uint8Array | null
+  /** Ours, on that connection. */
+  readonly publicKey: Uint8Array | null
   /** As it told us. */
   readonly fork: number
   readonly length: number
@@ -45,6 +47,10 @@ class LivePeerInfo implements PeerInfo {
     return this.#peer.remotePublicKey
   }
 
+  get publicKey(): Uint8Array | null {
+    return this.#peer.publicKey
+  }
+
   get fork(): number {
     return this.#peer.remote.fork
   }
@@ -54,8 +60,7 @@ class LivePeerInfo implements PeerInfo {
   }
 
   get contiguousLength(): number {
-    const { contiguousLength, length } = this.#peer.remote
-    return Math.min(contiguousLength, length)
+    return this.#peer.remote.held
   }
 
   get distrusted(): boolean {

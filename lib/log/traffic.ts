@@ -1,7 +1,7 @@
 // What a user may say about the exchange of a log with its peers: the options with which it is opened, and the
 // switches that can be changed while it runs.
 
-import { ArgumentError } from '../errors.ts'
+import { ArgumentError, UnavailableError } from '../errors.ts'
 import { checkRate, RateLimit } from '../replication/rate-limit.ts'
 import type { Direction } from '../replication/switches.ts'
 import type { Authorize, LimitOptions, TrafficOptions } from '../replication/traffic.ts'
@@ -31,6 +31,8 @@ export interface ReplicationOptions {
   active?: boolean
   /** Milliseconds; by default a random time from 20,000 to 40,000. */
   lingerMs?: number
+  /** Whether peers may send blocks that nobody here asked for, to save a round trip; false by default. See push. */
+  push?: boolean
   /** Rates that are kept to on average; none by default. */
   limits?: LimitOptions
   /**
@@ -45,13 +47,14 @@ export const REPLICATION_KEYS: readonly (keyof ReplicationOptions)[] = [
   'download',
   'active',
   'lingerMs',
+  'push',
   'limits',
   'authorize'
 ]
 
 /** @throws ArgumentError INVALID_ARGUMENT */
 export function checkReplicationOptions(options: ReplicationOptions, call: string): void {
-  for (const name of ['upload', 'download', 'active'] as const) {
+  for (const name of ['upload', 'download', 'active', 'push'] as const) {
     if (options[name] !== undefined) checkBoolean(options[name], `${call}: ${name}`)
   }
   if (options.lingerMs !== undefined) checkInteger(options.lingerMs, 0, `${call}: lingerMs`)
@@ -63,9 +66,9 @@ export function checkReplicationOptions(options: ReplicationOptions, call: strin
 
 /** What the replicator has to know of them: who is active, the sessions say. */
 export function trafficOptions(options: ReplicationOptions): TrafficOptions {
-  const { upload = true, download = true, lingerMs, limits = {} } = options
+  const { upload = true, download = true, push = false, lingerMs, limits = {} } = options
   const linger = lingerMs === undefined ? {} : { lingerMs }
-  return { upload, download, active: false, limits, ...linger }
+  return { upload, download, push, active: false, limits, ...linger }
 }
 
 export function authorizer(
@@ -94,6 +97,16 @@ export function setSwitch(
   const { peer = null } = options
   if (peer !== null) checkBytes(peer, `${call}: peer`, 32)
   replicator.traffic.set(direction, on, peer)
+}
+
+/** @throws UnavailableError NOT_AVAILABLE */
+export function pushBlock({ core, replicator }: OpenedLog, index: number): number {
+  if (!core.holdsAll(index, index + 1)) {
+    throw new UnavailableError('NOT_AVAILABLE', `push: block ${index} is not here`)
+  }
+  let peers = 0
+  for (const peer of replicator.peers) if (peer.push(index)) peers++
+  return peers
 }
 
 const LIMITS: readonly (keyof LimitOptions)[] = [

@@ -37,6 +37,16 @@ export interface Proof {
   readonly manifest: Uint8Array | null
 }
 
+/** A proof of nothing; spread it. */
+export const emptyProof: Proof = {
+  fork: 0,
+  block: null,
+  hash: null,
+  seek: null,
+  upgrade: null,
+  manifest: null
+}
+
 /** A request for nothing; spread it to ask for one part. */
 export const emptyRequest: ProofRequest = {
   fork: 0,

@@ -14,6 +14,8 @@ export interface ForeignStream {
   /** False: destroyed first. */
   readonly opened: Promise<boolean>
   readonly destroyed: boolean
+  /** Where npm protomux keeps itself. */
+  readonly userData?: unknown
   write(message: Uint8Array): boolean
   end(): unknown
   pause(): unknown

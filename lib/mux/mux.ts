@@ -38,6 +38,8 @@ export interface MuxOptions {
 
 export class Mux {
   readonly stream: MessageStream
+  /** Callbacks of `pair` are given the handshake that came. */
+  readonly seesHandshakes = true
   /** Called once at the end. Null: both sides ended in order. */
   onClose: ((error: Error | null) => void) | null = null
   /** Resolves at the end. */

@@ -1,7 +1,7 @@
 // Attachment: one per log and connection. Opens the log's channel, checks that the other side knows the key,
 // and ends the channel with the log. Owner of that channel's life.
-import { type Channel, type MessageHandler, message } from '../mux/channel.ts'
-import type { Mux } from '../mux/mux.ts'
+import { type MessageHandler, message } from '../mux/channel.ts'
+import type { ChannelPort, Multiplexer } from '../mux/multiplexer.ts'
 import { assert } from '../util/assert.ts'
 import { background } from '../util/background.ts'
 import { copyOf } from '../util/bytes.ts'
@@ -22,7 +22,8 @@ import {
   wantCodec
 } from './messages.ts'
 import { relation } from './model/relation.ts'
-import { Peer, type PeerContext } from './peer.ts'
+import { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 import type { Permits } from './switches.ts'
 import type { SyncFlags } from './upload/advertiser.ts'
 import { ConnectionLoad } from './upload/connection-load.ts'
@@ -41,18 +42,18 @@ export interface AttachmentEvents {
 export class Attachment {
   /** The other side, once its channel is open and its capability checked. */
   peer: Peer | null = null
-  readonly #mux: Mux
+  readonly #mux: Multiplexer
   readonly #context: PeerContext
   readonly #events: AttachmentEvents
   /** What the user lets flow; null until it is known. */
   #permits: Permits | null = null
   #asking: Promise<void> | null = null
-  #channel: Channel | null = null
+  #channel: ChannelPort | null = null
   readonly #reopenings: RateCounter = new RateCounter()
   #started = false
   #closed = false
 
-  constructor(mux: Mux, context: PeerContext, events: AttachmentEvents) {
+  constructor(mux: Multiplexer, context: PeerContext, events: AttachmentEvents) {
     this.#mux = mux
     this.#context = context
     this.#events = events
@@ -234,7 +235,12 @@ export class Attachment {
     }
     const flags = this.#flags(this.#permits ?? NOTHING)
     const load = ConnectionLoad.of(this.#mux)
-    this.peer = new Peer(channel, this.remotePublicKey, flags, load, this.#context)
+    const { publicKey } = this.#mux.stream
+    const keys = {
+      publicKey: publicKey && copyOf(publicKey),
+      remotePublicKey: this.remotePublicKey
+    }
+    this.peer = new Peer(channel, keys, flags, load, this.#context)
     this.#events.onOpen(this.peer)
   }
 

@@ -1,11 +1,12 @@
 // Attachments: the connections that a log is attached to. Owner of the list.
-import type { Mux } from '../mux/mux.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { Attachment, type AttachmentEvents } from './attachment.ts'
-import type { Peer, PeerContext } from './peer.ts'
+import type { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 
 export class Attachments {
   readonly #events: Omit<AttachmentEvents, 'onDetached'>
-  readonly #byMux: Map<Mux, Attachment> = new Map()
+  readonly #byMux: Map<Multiplexer, Attachment> = new Map()
 
   constructor(events: Omit<AttachmentEvents, 'onDetached'>) {
     this.#events = events
@@ -23,7 +24,7 @@ export class Attachments {
   }
 
   /** Idempotent. */
-  add(mux: Mux, context: PeerContext): void {
+  add(mux: Multiplexer, context: PeerContext): void {
     this.#prune()
     if (this.#byMux.has(mux)) return
     const { onEnded } = this.#events
@@ -39,11 +40,11 @@ export class Attachments {
   }
 
   /** The other side opened the log over this connection before it was attached. */
-  meet(mux: Mux): void {
+  meet(mux: Multiplexer): void {
     this.#byMux.get(mux)?.meet()
   }
 
-  remove(mux: Mux): void {
+  remove(mux: Multiplexer): void {
     const attachment = this.#byMux.get(mux)
     this.#byMux.delete(mux)
     attachment?.close()

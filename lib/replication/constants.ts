@@ -90,6 +90,13 @@ export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
 export const MAX_QUEUED_WANTS: number = 256
 /** Wants of one peer remembered; past it the peer is told of everything. */
 export const MAX_REMOTE_WANTS: number = 512
+/** Blocks that wait to be pushed to one peer; what comes on top is not pushed, and asked for. */
+export const MAX_QUEUED_PUSHES: number = 1024
+/** Of pushed blocks that came and are not stored yet, per peer: what comes on top is dropped. */
+export const MAX_PUSHED_UNDER_WAY: number = 256
+export const MAX_PUSHED_BYTES: number = 16 * 1024 * 1024
+/** Pushed proofs that end at nothing known here, per minute: a sender may not have heard of our state. */
+export const MAX_MISFIT_PUSHES_PER_MINUTE: number = 64
 /** Unanswerable questions of one peer per minute; past it each costs a rest of SLOW_ANSWER_MS. */
 export const MAX_INVALID_PER_MINUTE: number = 64
 export const SLOW_ANSWER_MS: number = 1_000

@@ -7,25 +7,30 @@ import { MAX_EXTENSION_NAME_BYTES } from './constants.ts'
 import type { Extension } from './messages.ts'
 import type { PeerSender } from './peer-sender.ts'
 
-type Receive = (message: Uint8Array, from: PeerSender) => void
+/** A peer, as far as it matters here. */
+export interface ExtensionPeer {
+  readonly send: PeerSender
+}
+
+type Receive = (message: Uint8Array, from: ExtensionPeer) => void
 
 export interface ExtensionHandle<T> {
   readonly name: string
   /** To all peers of the log. */
   broadcast(message: T): void
   /** To one. */
-  send(message: T, to: PeerSender): void
+  send(message: T, to: ExtensionPeer): void
   /** Stops receiving. */
   unregister(): void
 }
 
 export class Extensions {
-  readonly #peers: () => Iterable<PeerSender>
+  readonly #peers: () => Iterable<ExtensionPeer>
   #receivers: Map<string, Receive> = new Map()
   /** The name that an empty one stands for, per peer. */
-  #lastName: WeakMap<PeerSender, string> | null = null
+  #lastName: WeakMap<ExtensionPeer, string> | null = null
 
-  constructor(peers: () => Iterable<PeerSender>) {
+  constructor(peers: () => Iterable<ExtensionPeer>) {
     this.#peers = peers
   }
 
@@ -33,7 +38,7 @@ export class Extensions {
   register<T>(
     name: string,
     codec: Codec<T>,
-    onMessage: (message: T, from: PeerSender) => void
+    onMessage: (message: T, from: ExtensionPeer) => void
   ): ExtensionHandle<T> {
     const byteLength = fromUtf8(name).byteLength
     if (byteLength === 0 || byteLength > MAX_EXTENSION_NAME_BYTES || this.#receivers.has(name)) {
@@ -47,10 +52,10 @@ export class Extensions {
       name,
       broadcast: (message) => {
         const bytes = encode(codec, message)
-        for (const peer of this.#peers()) peer.extension({ name, message: bytes })
+        for (const peer of this.#peers()) peer.send.extension({ name, message: bytes })
       },
       send: (message, to) => {
-        to.extension({ name, message: encode(codec, message) })
+        to.send.extension({ name, message: encode(codec, message) })
       },
       unregister: () => {
         this.#receivers.delete(name)
@@ -59,7 +64,7 @@ export class Extensions {
   }
 
   /** Unknown names are ignored. */
-  receive({ name, message }: Extension, from: PeerSender): void {
+  receive({ name, message }: Extension, from: ExtensionPeer): void {
     const meant = name === '' ? this.#lastName?.get(from) : name
     if (meant === undefined) return
     this.#lastName ??= new WeakMap()

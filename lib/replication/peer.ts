@@ -1,66 +1,46 @@
-// Peer: the remote of one log on one connection, once its channel is open. Encodes out, routes in: one row per
-// message of the table in the architecture, section 7. No state but its parts.
-import type { Env } from '../env.ts'
+// Peer: the remote of one log on one connection, once its channel is open. Routes what comes in: one row per message
+// of the table in the architecture, section 7. No state but its parts.
 import { ProofError, ProtocolError } from '../errors.ts'
-import type { ProvenBlock } from '../merkle/proof.ts'
-import type { Channel } from '../mux/channel.ts'
+import type { Proof } from '../merkle/proof.ts'
+import type { ChannelPort } from '../mux/multiplexer.ts'
+import { ChannelSender } from './channel-sender.ts'
 import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
 import { Comparison } from './download/comparison.ts'
 import { Downloader } from './download/downloader.ts'
-import type { Extensions } from './extensions.ts'
 import { Flow } from './flow.ts'
-import {
-  type BitfieldMessage,
-  type Data,
-  type Extension,
-  MESSAGE_TYPES,
-  type NoData,
-  type Range,
-  type Request,
-  type Sync,
-  type Want
+import type { Limits } from './limits.ts'
+import type {
+  BitfieldMessage,
+  Data,
+  Extension,
+  NoData,
+  Range,
+  Request,
+  Sync,
+  Want
 } from './messages.ts'
-import type { Exchange } from './model/exchange.ts'
 import type { RemoteLog } from './model/remote-log.ts'
-import type { Asked, NeedId, PeerId } from './model/types.ts'
+import type { Asked, PeerId } from './model/types.ts'
+import type { PeerContext } from './peer-context.ts'
 import type { PeerSender } from './peer-sender.ts'
-import type { ReplicatedLog } from './replicated-log.ts'
-import type { Permits } from './switches.ts'
-import type { LimitSource } from './traffic.ts'
+import { Push } from './push.ts'
 import { Advertiser, type SyncFlags } from './upload/advertiser.ts'
 import type { ConnectionLoad } from './upload/connection-load.ts'
 import { Uploader } from './upload/uploader.ts'
 
-export interface PeerContext {
-  readonly log: ReplicatedLog
-  readonly exchange: Exchange
-  readonly extensions: Extensions
-  readonly env: Env
-  /** Somebody here wants the log to be downloaded. */
-  isWanted(): boolean
-  /** What to tell the peer with that public key if its user lets so much flow. */
-  flagsFor(permits: Permits, peer: Uint8Array | null): SyncFlags
-  /** The peer may be asked something new. */
-  onDirty(peer: Peer): void
-  onSettled(peer: Peer, asked: Asked, data: Data | null, met: readonly NeedId[]): void
-  onUpload(peer: Peer, block: ProvenBlock): void
-  onFault(peer: Peer, error: unknown): void
-  onFull(peer: Peer, full: boolean): void
-  /** The rate limits of a new peer. */
-  readonly limits: LimitSource
-  /** Neither side wants anything of the other. */
-  onIdle(peer: Peer): void
-  /** The peer told of its head. */
-  onHeads(): void
-  /** The answer to a question about a higher fork. */
-  onFork(asked: Asked, data: Data): Promise<void>
+/** Of the two ends of the connection; null where the stream below does not tell. */
+export interface PeerKeys {
+  readonly publicKey: Uint8Array | null
+  readonly remotePublicKey: Uint8Array | null
 }
 
-export class Peer implements PeerSender {
+export class Peer {
   readonly id: PeerId
   readonly remote: RemoteLog
   /** Public key of the other end of the connection. */
   readonly remotePublicKey: Uint8Array | null
+  /** Ours, towards it. */
+  readonly publicKey: Uint8Array | null
   readonly advertiser: Advertiser
   /** What we tell it of ourselves. */
   readonly flags: { uploading: boolean; downloading: boolean; allowPush: boolean }
@@ -68,16 +48,20 @@ export class Peer implements PeerSender {
   // Made when first needed: most peers of most logs neither ask nor answer.
   #uploader: Uploader | null = null
   #downloader: Downloader | null = null
-  readonly #channel: Channel
+  #uploadLimits: Limits | null = null
+  #toldHeld = 0
+  readonly #channel: ChannelPort
   readonly #context: PeerContext
   readonly #load: ConnectionLoad
   readonly flow: Flow
+  readonly send: PeerSender
+  readonly #push: Push
   /** What of this peer's waits in too large a number. */
   readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
   constructor(
-    channel: Channel,
-    remotePublicKey: Uint8Array | null,
+    channel: ChannelPort,
+    keys: PeerKeys,
     flags: SyncFlags,
     load: ConnectionLoad,
     context: PeerContext
@@ -88,15 +72,18 @@ export class Peer implements PeerSender {
     this.flags = { ...flags }
     exchange.setOn(id, this.flags.downloading)
     this.remote = remote
-    this.remotePublicKey = remotePublicKey
+    this.publicKey = keys.publicKey
+    this.remotePublicKey = keys.remotePublicKey
     this.#channel = channel
     this.#context = context
     this.#load = load
     this.flow = new Flow(log, env, context.limits.download())
+    this.send = new ChannelSender(channel, this.flow)
+    this.#push = this.#createPush()
     this.advertiser = new Advertiser({
       log,
       remote,
-      send: this,
+      send: this.send,
       flags: this.flags,
       onFull: (full) => this.#tellFull('wants', full),
       onRelation: () => context.onDirty(this)
@@ -104,20 +91,17 @@ export class Peer implements PeerSender {
     this.comparison = new Comparison({
       log,
       remote,
-      send: this,
+      send: this.send,
       env,
       onFault: (error) => this.#onAccusation(error)
     })
-  }
-
-  get drained(): boolean {
-    return this.#channel.drained
   }
 
   /** Ends everything of this peer but the connection. */
   close(): void {
     this.advertiser.close()
     this.#uploader?.close()
+    this.#push.close()
     this.comparison.close()
     this.#context.exchange.removePeer(this.id)
   }
@@ -152,54 +136,23 @@ export class Peer implements PeerSender {
   ask(asked: Asked): void {
     const { id, request, priority } = asked
     this.flow.asked(asked)
-    this.request({ id, proof: request, priority })
+    this.send.request({ id, proof: request, priority })
   }
 
-  sync(message: Sync): boolean {
-    return this.#channel.send(MESSAGE_TYPES.sync, message)
+  /** Sends a block that the peer did not ask for, if it wants such; false: it does not, or is known to have it. */
+  push(index: number): boolean {
+    return this.#push.send(index)
   }
 
-  request(message: Request): boolean {
-    return this.#channel.send(MESSAGE_TYPES.request, message)
+  /** The log moved on: what waits to be pushed may be ready. */
+  advanced(): void {
+    this.#push.work()
   }
 
   /** A question that is given up. */
   giveUp(asked: Asked): void {
     this.flow.ended(asked)
-    this.cancel(asked.id)
-  }
-
-  cancel(id: number): boolean {
-    return this.#channel.send(MESSAGE_TYPES.cancel, id)
-  }
-
-  data(message: Data): boolean {
-    this.flow.sent(message.proof)
-    return this.#channel.send(MESSAGE_TYPES.data, message)
-  }
-
-  noData(message: NoData): boolean {
-    return this.#channel.send(MESSAGE_TYPES.noData, message)
-  }
-
-  want(message: Want): boolean {
-    return this.#channel.send(MESSAGE_TYPES.want, message)
-  }
-
-  unwant(message: Want): boolean {
-    return this.#channel.send(MESSAGE_TYPES.unwant, message)
-  }
-
-  bitfield(message: BitfieldMessage): boolean {
-    return this.#channel.send(MESSAGE_TYPES.bitfield, message)
-  }
-
-  range(message: Range): boolean {
-    return this.#channel.send(MESSAGE_TYPES.range, message)
-  }
-
-  extension(message: Extension): boolean {
-    return this.#channel.send(MESSAGE_TYPES.extension, message)
+    this.send.cancel(asked.id)
   }
 
   // In
@@ -211,6 +164,7 @@ export class Peer implements PeerSender {
     this.comparison.look()
     onHeads()
     onDirty(this)
+    this.#tellProgress()
     if (this.isIdle) onIdle(this)
   }
 
@@ -226,14 +180,23 @@ export class Peer implements PeerSender {
   onData(message: Data): void {
     const { id, proof } = message
     this.flow.arrived(proof)
-    if (id === UNSOLICITED_ID && proof.upgrade?.start === 0) this.comparison.receive(proof)
+    if (id === UNSOLICITED_ID) this.#onUnasked(proof)
     else this.#answers().receive(message)
     // Its window has room again, though the block is not stored yet.
     this.#context.onDirty(this)
   }
 
+  /** A history from its begin, to compare with ours; or a push, which brings a block. */
+  #onUnasked(proof: Proof): void {
+    const { allowPush } = this.flags
+    const isHistory = proof.upgrade?.start === 0 && (proof.block === null || !allowPush)
+    if (isHistory) this.comparison.receive(proof)
+    else if (allowPush) this.#push.receive(proof)
+  }
+
   onNoData(message: NoData): void {
     this.#answers().refused(message)
+    this.#tellProgress()
   }
 
   onWant(message: Want): void {
@@ -246,14 +209,25 @@ export class Peer implements PeerSender {
 
   onBitfield(message: BitfieldMessage): void {
     this.remote.setWords(message)
-    this.#context.exchange.learned(this.id)
-    this.#context.onDirty(this)
+    this.#learned()
   }
 
   onRange(message: Range): void {
     this.remote.setRange(message)
+    this.#learned()
+  }
+
+  #learned(): void {
     this.#context.exchange.learned(this.id)
     this.#context.onDirty(this)
+    this.#tellProgress()
+  }
+
+  #tellProgress(): void {
+    const { held } = this.remote
+    if (held === this.#toldHeld) return
+    this.#toldHeld = held
+    this.#context.onProgress(this)
   }
 
   onExtension(message: Extension): void {
@@ -291,6 +265,7 @@ export class Peer implements PeerSender {
   onDrain(): void {
     this.advertiser.drained()
     this.#uploader?.work()
+    this.#push.work()
   }
 
   #setUploading(before: boolean): void {
@@ -305,19 +280,43 @@ export class Peer implements PeerSender {
   }
 
   #createUploader(isOn: boolean = this.flags.uploading): Uploader {
-    const { log, env, onUpload, limits } = this.#context
+    const { log, env, onUpload } = this.#context
     const uploader = new Uploader({
       log,
-      send: this,
+      send: this.send,
       env,
       load: this.#load,
-      limits: limits.upload(),
+      limits: this.#limits(),
       onFull: (full) => this.#tellFull('questions', full),
-      onUpgrade: () => this.comparison.agreed(log.length),
+      onUpgrade: (upgrade) => {
+        this.comparison.agreed(log.length)
+        this.#push.proved(upgrade)
+      },
       onUpload: (block) => onUpload(this, block)
     })
     if (!isOn) uploader.hold()
     return uploader
+  }
+
+  /** What may go to this peer, asked for or not. */
+  #limits(): Limits {
+    this.#uploadLimits ??= this.#context.limits.upload()
+    return this.#uploadLimits
+  }
+
+  #createPush(): Push {
+    const { log, env, onUpload, onPushed, onFault } = this.#context
+    return new Push({
+      log,
+      remote: this.remote,
+      send: this.send,
+      env,
+      limits: () => this.#limits(),
+      isOn: () => this.flags.uploading,
+      onUpload: (block) => onUpload(this, block),
+      onStored: (proof) => onPushed(this, proof),
+      onFault: (error) => onFault(this, error)
+    })
   }
 
   #answers(): Downloader {

@@ -85,8 +85,8 @@ export class Pump {
       for (let i = 0; i < INTERESTS_PER_PUMP; i++) {
         const step = exchange.nextInterest(peer.id)
         if (step === null) break
-        if (step.unwant !== null) peer.unwant({ ...step.unwant, any: false })
-        peer.want({ ...step.want, any: false })
+        if (step.unwant !== null) peer.send.unwant({ ...step.unwant, any: false })
+        peer.send.want({ ...step.want, any: false })
       }
     }
   }

@@ -1,9 +1,9 @@
 // Replicator: one per log. Wires the parts together, maps changes and faults. Owner of the list of peers, and of
 // what they are told of changes. Decides nothing about blocks.
 import { type Env, systemEnv } from '../env.ts'
-import { ConflictError, ProofError, ProtocolError, StateError, StorageError } from '../errors.ts'
-import type { ProvenBlock } from '../merkle/proof.ts'
-import type { Mux } from '../mux/mux.ts'
+import { ProofError, ProtocolError, StorageError } from '../errors.ts'
+import type { Proof, ProvenBlock } from '../merkle/proof.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { Attachments } from './attachments.ts'
@@ -14,17 +14,21 @@ import { Insight } from './insight.ts'
 import type { Data } from './messages.ts'
 import { Exchange } from './model/exchange.ts'
 import type { Advance, Asked, Need, NeedId } from './model/types.ts'
-import type { Peer, PeerContext } from './peer.ts'
+import type { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 import { Pump } from './pump.ts'
 import type { LogChange, ReplicatedLog } from './replicated-log.ts'
 import { type SyncTarget, SyncWaits } from './sync-waits.ts'
 import { type Authorize, permitsOf, Traffic, type TrafficOptions } from './traffic.ts'
-import { Waits } from './waits.ts'
+import { closedError, conflictError, Waits } from './waits.ts'
 
 export interface ReplicatorEvents {
   onPeerAdd?(peer: Peer): void
   onPeerRemove?(peer: Peer): void
-  onDownload?(peer: Peer, block: ProvenBlock): void
+  /** It told of more, or fewer, blocks from the begin on. */
+  onPeerProgress?(peer: Peer): void
+  /** `askedAt`: when it was asked for; null: it came unasked. */
+  onDownload?(peer: Peer, block: ProvenBlock, askedAt: number | null): void
   onUpload?(peer: Peer, block: ProvenBlock): void
   /** A peer or the disk did something wrong; replication goes on without it. */
   onFault?(peer: Peer, error: unknown): void
@@ -116,8 +120,13 @@ export class Replicator {
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),
       onHeads: () => this.#events.onHeads?.(),
+      onProgress: (peer) => this.#events.onPeerProgress?.(peer),
       onFork: (asked, data) => this.#reorg.take(asked, data),
       onSettled: (peer, asked, data, met) => this.#settled(peer, asked, data, met),
+      onPushed: (peer, proof) => {
+        this.#markDirty(peer)
+        this.#taken(peer, proof, null, proof.upgrade !== null)
+      },
       onUpload: (peer, block) => this.#events.onUpload?.(peer, block),
       onFault: (peer, error) => this.#onFault(peer, error),
       onFull: (peer, full) => this.#attachments.of(peer)?.pauseReading(full)
@@ -138,13 +147,13 @@ export class Replicator {
    * Replicates over this connection, now and whenever the other side opens the log on it. Idempotent.
    * @param isAsked the other side has opened it before, and waits
    */
-  attach(mux: Mux, isAsked = false): void {
+  attach(mux: Multiplexer, isAsked = false): void {
     if (this.#closed) return
     this.#attachments.add(mux, this.#context)
     if (isAsked) this.#attachments.meet(mux)
   }
 
-  detach(mux: Mux): void {
+  detach(mux: Multiplexer): void {
     this.#attachments.remove(mux)
   }
 
@@ -214,8 +223,8 @@ export class Replicator {
   }
 
   get #isBusy(): boolean {
-    if (!this.#waits.isEmpty || !this.#syncWaits.isEmpty) return true
-    return this.#exchange.inflight.totalAsked() > 0
+    const isIdle = this.#waits.isEmpty && this.#syncWaits.isEmpty
+    return !isIdle || this.#exchange.inflight.totalAsked() > 0
   }
 
   #drop(need: NeedId): void {
@@ -254,16 +263,18 @@ export class Replicator {
       this.#pump.markAllDirty()
       return
     }
-    const { block, upgrade } = data.proof
-    if (block !== null) this.#stored(peer, block)
-    const headChanged = upgrade !== null && asked.request.upgrade !== null
-    const presence = block === null ? null : { start: block.index, length: 1, present: true }
-    this.#advanced({ headChanged, cutTo: null, presence })
+    const { upgrade } = data.proof
+    this.#taken(peer, data.proof, asked, upgrade !== null && asked.request.upgrade !== null)
   }
 
-  #stored(peer: Peer, block: ProvenBlock): void {
-    this.#events.onDownload?.(peer, block)
-    this.#cancel(this.#exchange.rivals(block.index))
+  /** What a peer sent is stored. */
+  #taken(peer: Peer, { block }: Proof, asked: Asked | null, headChanged: boolean): void {
+    if (block !== null) {
+      this.#events.onDownload?.(peer, block, asked?.askedAt ?? null)
+      this.#cancel(this.#exchange.rivals(block.index))
+    }
+    const presence = block === null ? null : { start: block.index, length: 1, present: true }
+    this.#advanced({ headChanged, cutTo: null, presence })
   }
 
   #cancel(questions: readonly Asked[]): void {
@@ -283,6 +294,7 @@ export class Replicator {
       peer.advertiser.changed(change)
       if (change.headChanged || change.manifestChanged) peer.advertiser.refresh()
       if (change.headChanged || this.#log.frozen) peer.comparison.look()
+      if (change.headChanged) peer.advanced()
     }
     this.#toldLength = length
     if (this.#log.frozen) this.#stop()
@@ -329,12 +341,4 @@ export class Replicator {
       this.#pump.markAllDirty()
     })
   }
-}
-
-function closedError(): StateError {
-  return new StateError('CLOSED', 'The log is closed')
-}
-
-function conflictError(): ConflictError {
-  return new ConflictError('CONFLICT', 'The key of this log signed two histories')
 }

@@ -31,6 +31,8 @@ export interface TrafficOptions {
   /** How long a log that nobody wants any more goes on downloading, in milliseconds. */
   readonly lingerMs?: number
   readonly limits?: LimitOptions
+  /** Whether peers may send what was not asked for; no, by default. */
+  readonly push?: boolean
   /** Whether it is wanted as long as it is open, by default; false: only while somebody holds it, or waits. */
   readonly active?: boolean
 }
@@ -52,6 +54,7 @@ export class Traffic implements LimitSource {
   readonly #switches: Switches
   readonly #events: TrafficEvents
   readonly #perPeer: LimitOptions
+  readonly #allowsPush: boolean
   readonly #upload: RateLimit | null
   readonly #download: RateLimit | null
 
@@ -60,6 +63,7 @@ export class Traffic implements LimitSource {
     this.#events = events
     const { limits = {} } = options
     this.#perPeer = limits
+    this.#allowsPush = options.push ?? false
     this.#upload = limitOf(limits.upload)
     this.#download = limitOf(limits.download)
     const { lingerMs = MIN_LINGER_MS + env.random() * (MAX_LINGER_MS - MIN_LINGER_MS) } = options
@@ -85,7 +89,8 @@ export class Traffic implements LimitSource {
   flagsFor(permits: Permits, peer: Uint8Array | null): SyncFlags {
     const { upload, download } = this.#switches.of(peer)
     const downloading = download && permits.download && this.activity.isOn
-    return { uploading: upload && permits.upload, downloading, allowPush: false }
+    const allowPush = this.#allowsPush && downloading
+    return { uploading: upload && permits.upload, downloading, allowPush }
   }
 }
 

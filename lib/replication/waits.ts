@@ -1,4 +1,5 @@
 // Waits: the promises behind needs and updates of one log. Owner: Replicator.
+import { ConflictError, StateError } from '../errors.ts'
 import { abortable } from '../util/abort.ts'
 import { type Deferred, deferred } from '../util/deferred.ts'
 import type { NeedId } from './model/types.ts'
@@ -56,4 +57,13 @@ export class Waits {
     this.#updates.clear()
     return ids
   }
+}
+
+/** What waits end with. */
+export function closedError(): StateError {
+  return new StateError('CLOSED', 'The log is closed')
+}
+
+export function conflictError(): ConflictError {
+  return new ConflictError('CONFLICT', 'The key of this log signed two histories')
 }

@@ -1,6 +1,7 @@
 // Two linked byte streams in memory, for users who carry the bytes themselves:
 // `socket.pipe(outer).pipe(socket)`, with the encrypted connection on the inner half.
 import { Duplex } from 'streamx'
+import { toBuffer } from '../util/bytes.ts'
 import { RAW_PAIR_HIGH_WATER_BYTES } from './constants.ts'
 import type { RawDuplex } from './raw-duplex.ts'
 
@@ -61,9 +62,9 @@ class Half extends Duplex {
     done(null)
   }
 
-  /** Bytes that the other half wrote. */
+  /** Bytes that the other half wrote. Who reads from a stream counts on Buffers. */
   take(bytes: unknown, done: Callback): void {
-    if (this.destroying || this.push(bytes)) done(null)
+    if (this.destroying || this.push(toBuffer(bytes as Uint8Array))) done(null)
     else this.#waiting = done
   }
 

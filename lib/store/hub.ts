@@ -6,7 +6,7 @@
 // Owner: OpenedStore.
 import type { Env } from '../env.ts'
 import type { OpenedLog } from '../log/opened-log.ts'
-import type { Mux } from '../mux/mux.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { isCapability } from '../replication/capability.ts'
 import { PROTOCOL, PROTOCOL_ALIASES } from '../replication/constants.ts'
 import { handshakeCodec } from '../replication/messages.ts'
@@ -36,7 +36,7 @@ export interface HubParts {
 export class Hub {
   readonly #parts: HubParts
   /** Each with whether it is told of our logs unasked. */
-  readonly #muxes: Map<Mux, boolean> = new Map()
+  readonly #muxes: Map<Multiplexer, boolean> = new Map()
   #openings = 0
   readonly #waiting: (() => void)[] = []
 
@@ -49,7 +49,7 @@ export class Hub {
   }
 
   /** Replicates over this connection as long as it lasts. Idempotent. */
-  attach(mux: Mux, offers = true): void {
+  attach(mux: Multiplexer, offers = true): void {
     if (this.#muxes.has(mux) || mux.isClosed) return
     this.#muxes.set(mux, offers)
     mux.widen({
@@ -81,7 +81,7 @@ export class Hub {
   }
 
   /** In pieces: a thousand logs are no reason to keep everybody else waiting. */
-  async #offerAll(mux: Mux): Promise<void> {
+  async #offerAll(mux: Multiplexer): Promise<void> {
     let count = 0
     for (const log of [...this.#parts.opened()]) {
       if (++count % ATTACHED_PER_TURN === 0) await new Promise<void>(atNextTurn)
@@ -90,7 +90,7 @@ export class Hub {
     }
   }
 
-  #offer(mux: Mux, log: OpenedLog): void {
+  #offer(mux: Multiplexer, log: OpenedLog): void {
     if (this.#parts.authorize === null) {
       log.connections.attach(mux)
       return
@@ -102,7 +102,7 @@ export class Hub {
   }
 
   /** The remote opened a log for which no channel of ours waits. */
-  async #answer(mux: Mux, id: Uint8Array | null, handshake: Uint8Array): Promise<void> {
+  async #answer(mux: Multiplexer, id: Uint8Array | null, handshake: Uint8Array): Promise<void> {
     const refusedAt = this.#parts.env.now() + REFUSAL_AFTER_MS
     if (id !== null && this.#parts.isHeld(id)) {
       const isTaken = await this.#take(mux, id, handshake).catch(() => false)
@@ -111,8 +111,9 @@ export class Hub {
     await this.#until(refusedAt)
   }
 
-  async #take(mux: Mux, id: Uint8Array, handshake: Uint8Array): Promise<boolean> {
-    const shown = copyOf(decode(handshakeCodec, handshake).capability)
+  async #take(mux: Multiplexer, id: Uint8Array, handshake: Uint8Array): Promise<boolean> {
+    // On a connection of npm protomux we are not told: then the capability is checked when the channel opens.
+    const shown = mux.seesHandshakes ? copyOf(decode(handshakeCodec, handshake).capability) : null
     if (!(await this.#isAllowed(mux, id, true))) return false
     let isTaken = false
     await this.#inTurn(() =>
@@ -120,7 +121,7 @@ export class Hub {
         const { handshakeHash, isInitiator } = mux.stream
         if (handshakeHash === null || !this.#muxes.has(mux)) return
         const context = { handshakeHash, key: log.core.key }
-        if (!isCapability(shown, context, !isInitiator)) return
+        if (shown !== null && !isCapability(shown, context, !isInitiator)) return
         log.replicator.attach(mux, true)
         isTaken = true
       })
@@ -128,7 +129,11 @@ export class Hub {
     return isTaken
   }
 
-  async #isAllowed(mux: Mux, discoveryKey: Uint8Array, isIncoming: boolean): Promise<boolean> {
+  async #isAllowed(
+    mux: Multiplexer,
+    discoveryKey: Uint8Array,
+    isIncoming: boolean
+  ): Promise<boolean> {
     const { authorize } = this.#parts
     if (authorize === null) return true
     await mux.stream.opened

@@ -5,7 +5,7 @@ import { StateError, StorageError } from '../errors.ts'
 import { Connections } from '../log/connections.ts'
 import { OpenedLog } from '../log/opened-log.ts'
 import type { Location, LogOptions } from '../log/options.ts'
-import type { Mux } from '../mux/mux.ts'
+import type { Multiplexer } from '../mux/multiplexer.ts'
 import { StoreFiles } from '../storage/store-files.ts'
 import type { IndexedLog } from '../storage/store-index.ts'
 import { toHex } from '../util/bytes.ts'
@@ -55,7 +55,7 @@ export class OpenedStore {
       idleAfterMs,
       onOpened: (log) => this.hub.logOpened(log)
     })
-    this.connections = new Connections({ attach: (mux: Mux) => this.hub.attach(mux) }, env)
+    this.connections = new Connections({ attach: (mux: Multiplexer) => this.hub.attach(mux) }, env)
   }
 
   /** @throws as Store.open */
@@ -141,11 +141,19 @@ export class OpenedStore {
 }
 
 /** Whether a log that is open will do for these options. */
-function fits(
-  { core }: OpenedLog,
-  { keyPair, durability, mayReorg, settleMs }: LogOptions<unknown>
-): 'yes' | 'if-idle' | 'no' {
-  if (keyPair !== undefined && !core.writable) return 'no'
-  const isParticular = durability !== undefined || mayReorg !== undefined || settleMs !== undefined
-  return isParticular ? 'if-idle' : 'yes'
+function fits({ core }: OpenedLog, options: LogOptions<unknown>): 'yes' | 'if-idle' | 'no' {
+  if (options.keyPair !== undefined && !core.writable) return 'no'
+  return PARTICULARS.some((name) => options[name] !== undefined) ? 'if-idle' : 'yes'
 }
+
+/** What whoever opens a log decides for all its sessions. */
+const PARTICULARS: readonly (keyof LogOptions<unknown>)[] = [
+  'durability',
+  'mayReorg',
+  'settleMs',
+  'upload',
+  'download',
+  'lingerMs',
+  'limits',
+  'authorize'
+]

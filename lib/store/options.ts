@@ -6,6 +6,7 @@ import { createKeyPair, type KeyPair } from '../crypto/key-pair.ts'
 import type { Env } from '../env.ts'
 import { ArgumentError } from '../errors.ts'
 import { checkLogOptions, keyOf, type LogOptions } from '../log/options.ts'
+import { REPLICATION_KEYS } from '../log/traffic.ts'
 import type { LogName } from '../storage/store-index.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import { keyOfPair, keyPairOfName } from './key-ring.ts'
@@ -91,7 +92,8 @@ export const STORE_LOG_KEYS: readonly string[] = [
   'createIfMissing',
   'settleMs',
   'mayReorg',
-  'signal'
+  'signal',
+  ...REPLICATION_KEYS
 ]
 const MIN_JOURNAL_BYTES = 4096
 

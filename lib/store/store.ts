@@ -3,10 +3,11 @@
 // is the first session, closes everything.
 import type { KeyPair } from '../crypto/key-pair.ts'
 import type { Connections } from '../log/connections.ts'
-import { type ConnectOptions, type EncryptedStream, muxOf } from '../log/connections.ts'
+import { type ConnectOptions, type EncryptedStream, multiplexerOf } from '../log/connections.ts'
 import { Log } from '../log/log.ts'
 import type { Location } from '../log/options.ts'
 import type { Mux } from '../mux/mux.ts'
+import type { Protomux } from '../mux/shared-mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
 import type { IndexedLog, LogName } from '../storage/store-index.ts'
@@ -108,10 +109,11 @@ export class Store extends Resource {
     checkOptions(options, STORE_LOG_KEYS, 'get')
     throwIfAborted(options.signal)
     const wanted = wantedLog(options, this.#opened.files.primaryKey, this.namespaceKey)
-    const { encoding, encryption } = options
+    const { encoding, encryption, active } = options
     const session = {
       ...(encoding === undefined ? {} : { encoding }),
-      ...(encryption === undefined ? {} : { encryption })
+      ...(encryption === undefined ? {} : { encryption }),
+      ...(active === undefined ? {} : { active })
     }
     const log = await this.#opened.use(wanted, (opened) => Log.over<T>(opened, session))
     if (this.status !== 'open') {
@@ -146,13 +148,16 @@ export class Store extends Resource {
    * A stream that is encrypted already is used as it is, beside its other uses. @throws ArgumentError INVALID_ARGUMENT
    */
   replicate(isInitiator: boolean): ReturnType<Connections['pipe']>
-  replicate<S extends EncryptedStream | Mux>(stream: S, options?: ReplicateOptions): S
-  replicate(target: boolean | EncryptedStream | Mux, options: ReplicateOptions = {}): unknown {
+  replicate<S extends EncryptedStream | Protomux | Mux>(stream: S, options?: ReplicateOptions): S
+  replicate(
+    target: boolean | EncryptedStream | Protomux | Mux,
+    options: ReplicateOptions = {}
+  ): unknown {
     this.assertOpen('store')
     checkOptions(options, ['offers'], 'replicate')
     const { connections, hub } = this.#opened
     if (typeof target === 'boolean') return connections.pipe(target)
-    hub.attach(muxOf(target), options.offers ?? true)
+    hub.attach(multiplexerOf(target), options.offers ?? true)
     return target
   }
 

@@ -101,6 +101,8 @@ declare module 'hypercore' {
     has(start: number, end?: number): Promise<boolean>
     update(options?: { wait?: boolean; force?: boolean }): Promise<boolean>
     seek(byteOffset: number, options?: { wait?: boolean }): Promise<[number, number] | null>
+    /** Of which the tests use only that it sends blocks to peers unasked. */
+    readonly core: { readonly replicator: { push(index: number): Promise<void> } }
     treeHash(length?: number): Promise<Uint8Array>
     truncate(length: number): Promise<void>
     clear(start: number, end?: number): Promise<unknown>
@@ -141,4 +143,117 @@ declare module 'corestore' {
   }
   // biome-ignore lint/style/noDefaultExport: the package is CommonJS
   export default Corestore
+}
+
+/** As far as the tests use them. The core is npm hypercore's, or whatever has its shape. */
+declare module 'hyperbee' {
+  export interface Entry {
+    readonly seq: number
+    readonly key: string
+    readonly value: unknown
+  }
+  export interface Batch {
+    put(key: string, value?: unknown, options?: object): Promise<void>
+    get(key: string): Promise<Entry | null>
+    del(key: string, options?: object): Promise<void>
+    flush(): Promise<void>
+    close(): Promise<void>
+  }
+  export interface Watcher extends AsyncIterable<[Hyperbee, Hyperbee]> {
+    ready(): Promise<void>
+    close(): Promise<void>
+  }
+  export interface EntryWatcher {
+    readonly node: Entry | null
+    on(name: 'update', listener: () => void): unknown
+    close(): Promise<void>
+  }
+  class Hyperbee {
+    constructor(core: object, options?: object)
+    readonly version: number
+    readonly writable: boolean
+    readonly key: Buffer
+    ready(): Promise<void>
+    close(): Promise<void>
+    put(key: string, value?: unknown, options?: object): Promise<void>
+    get(key: string, options?: object): Promise<Entry | null>
+    del(key: string, options?: object): Promise<void>
+    getBySeq(seq: number): Promise<{ key: string; value: unknown } | null>
+    batch(): Batch
+    peek(range?: object, options?: object): Promise<Entry | null>
+    createReadStream(range?: object, options?: object): AsyncIterable<Entry>
+    createHistoryStream(options?: object): AsyncIterable<Entry & { readonly type: string }>
+    createDiffStream(
+      other: number | Hyperbee,
+      options?: object
+    ): AsyncIterable<{ readonly left: Entry | null; readonly right: Entry | null }>
+    getAndWatch(key: string): Promise<EntryWatcher>
+    watch(range?: object): Watcher
+    checkout(version: number): Hyperbee
+    snapshot(): Hyperbee
+    sub(name: string, options?: object): Hyperbee
+    getHeader(options?: object): Promise<object>
+    update(options?: object): Promise<boolean>
+    static isHyperbee(core: object, options?: object): Promise<boolean>
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hyperbee
+}
+
+declare module 'hyperblobs' {
+  export interface BlobId {
+    readonly byteOffset: number
+    readonly blockOffset: number
+    readonly blockLength: number
+    readonly byteLength: number
+  }
+  class Hyperblobs {
+    constructor(core: object, options?: object)
+    put(blob: Uint8Array, options?: object): Promise<BlobId>
+    get(id: BlobId, options?: object): Promise<Buffer | null>
+    clear(id: BlobId, options?: object): Promise<unknown>
+    createReadStream(id: BlobId, options?: object): AsyncIterable<Buffer>
+    createWriteStream(options?: object): {
+      readonly id: BlobId
+      write(data: Uint8Array): boolean
+      end(data?: Uint8Array): void
+      on(name: string, listener: () => void): unknown
+    }
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hyperblobs
+}
+
+declare module 'hyperbee2' {
+  export interface Entry {
+    readonly key: Buffer
+    readonly value: Buffer
+  }
+  export interface WriteBatch {
+    tryPut(key: Buffer, value: Buffer): void
+    tryDelete(key: Buffer): void
+    flush(): Promise<void>
+  }
+  class Hyperbee2 {
+    constructor(store: object, options?: object)
+    readonly core: { readonly key: Buffer; readonly length: number }
+    ready(): Promise<void>
+    close(): Promise<void>
+    get(key: Buffer): Promise<Entry | null>
+    write(options?: object): WriteBatch
+    createReadStream(options?: object): AsyncIterable<Entry>
+    snapshot(): Hyperbee2
+    update(root?: object): void
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hyperbee2
+}
+
+declare module 'hyperdrive' {
+  /** What it has, test/corestore/hyperdrive.test.ts says. */
+  class Hyperdrive {
+    constructor(store: object, key?: Uint8Array)
+  }
+  // biome-ignore lint/style/noDefaultExport: the package is CommonJS
+  export default Hyperdrive
 }

@@ -15,14 +15,14 @@ export class ForkSearch {
   readonly #verified: VerifiedFork
   readonly #nodes: NodeSource
   readonly #search: AncestorSearch
-  readonly #localLength: number
+  readonly #local: Tree
 
   private constructor(local: Tree, nodes: NodeSource, verified: VerifiedFork) {
     this.fork = verified.tree.fork
     this.length = verified.tree.length
     this.#verified = verified
     this.#nodes = nodes
-    this.#localLength = local.length
+    this.#local = local
     this.#search = new AncestorSearch(local.length, verified.tree, verified.nodes)
   }
 
@@ -40,7 +40,12 @@ export class ForkSearch {
   /** How many blocks both have in common, at least; null as long as that is looked for. */
   get ancestor(): number | null {
     const { ancestor } = this.#search
-    return ancestor === null ? null : Math.min(ancestor, this.#localLength)
+    return ancestor === null ? null : Math.min(ancestor, this.#local.length)
+  }
+
+  /** Whether it was made with this tree: what it found out does not hold for a longer one. */
+  isOf({ fork, length }: Tree): boolean {
+    return fork === this.#local.fork && length === this.#local.length
   }
 
   /** Takes the answer to `needs`. @throws ProofError BAD_MESSAGE, BAD_HASH */

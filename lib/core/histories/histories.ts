@@ -73,9 +73,7 @@ export class Histories {
     writer.assertChangeable()
     await writer.settle()
     const change = search.change()
-    if (change === null || change.head === null || search.fork <= committer.tip.fork) {
-      return 'outdated'
-    }
+    if (change === null || change.head === null || !search.isOf(committer.tip)) return 'outdated'
     const standing = standings.before(change.head.tree.head())
     await standings.commit({ ...change, standing })
     return 'stored'

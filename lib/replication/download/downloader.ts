@@ -88,13 +88,13 @@ export class Downloader {
   }
 
   async #accept(arrival: Arrival, earlier: Promise<void>): Promise<void> {
-    const { exchange, log, onSettled, onFault, onUpgraded } = this.#options
+    const { log, onFault, onUpgraded } = this.#options
     const { asked, data, byteLength } = arrival
     let isStored = false
     try {
       isStored = await this.#store(arrival, earlier)
     } catch (error) {
-      onSettled(asked, null, exchange.settle(asked, byteLength))
+      this.#settle(asked, null, byteLength)
       onFault(error)
       return
     }
@@ -102,7 +102,14 @@ export class Downloader {
       this.#options.remote.headProven()
       onUpgraded(log.length)
     }
-    onSettled(asked, isStored ? data : null, exchange.settle(asked, byteLength))
+    this.#settle(asked, isStored ? data : null, byteLength)
+  }
+
+  #settle(asked: Asked, data: Data | null, byteLength: number): void {
+    const { exchange, remote, log, onSettled } = this.#options
+    // It said that it knows who may sign, and did not tell: it is not asked for that again until its next sync.
+    if (isForManifestAlone(asked) && !log.hasManifest) remote.hasManifest = false
+    onSettled(asked, data, exchange.settle(asked, byteLength))
   }
 
   /**
@@ -133,7 +140,7 @@ export class Downloader {
   }
 
   #refuse(asked: Asked, byteLength: number): void {
-    const { exchange, remote, log, env, onSettled } = this.#options
+    const { exchange, remote, log, env } = this.#options
     const { block, hash, upgrade, fork } = asked.request
     const now = env.now()
     // What it told of since may be of another fork: then this says nothing about that.
@@ -146,8 +153,13 @@ export class Downloader {
       else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
       if (upgrade !== null) remote.headUnproven(now)
     }
-    onSettled(asked, null, exchange.settle(asked, byteLength))
+    this.#settle(asked, null, byteLength)
   }
+}
+
+function isForManifestAlone({ request }: Asked): boolean {
+  const { manifest, block, hash, seek, upgrade } = request
+  return manifest && block === null && hash === null && seek === null && upgrade === null
 }
 
 /** The proof ends at a node that is not known here. */

@@ -125,13 +125,11 @@ export class Exchange {
   }
 
   nextInterest(peer: PeerId): InterestStep | null {
-    const entry = this.#peers.get(peer)
-    if (entry === undefined || !entry.isOn) return null
-    if (relation(this.#local, entry.remote) === 'they-forked') {
-      const index = this.forks.wantedOf(entry.remote)
-      return index === null ? null : this.#interest.at(peer, entry.remote, index)
-    }
-    return this.#interest.next(peer, entry.remote, this.#local, this.demand)
+    const { remote, isOn } = this.#peers.get(peer) ?? {}
+    if (remote === undefined || !isOn) return null
+    const isForked = relation(this.#local, remote) === 'they-forked'
+    if (isForked) return this.#interest.at(peer, remote, this.forks.wantedOf(remote))
+    return this.#interest.next(peer, remote, this.#local, this.demand)
   }
 
   /** Whether the peer's higher fork is going to be followed soon. */

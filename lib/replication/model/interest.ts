@@ -32,7 +32,8 @@ export class Interest {
   }
 
   /** The same for one block, whatever is demanded. */
-  at(peer: PeerId, remote: RemoteLog, index: number): InterestStep | null {
+  at(peer: PeerId, remote: RemoteLog, index: number | null): InterestStep | null {
+    if (index === null) return null
     const start = regionOf(index)
     const isKnown = index >= remote.length || remote.has(index)
     return isKnown || this.#regionsOf(peer).has(start) ? null : this.#subscribe(peer, start)

@@ -74,6 +74,7 @@ export class RemoteLog {
     if (drop) this.#drop(start, end)
     else if (start <= this.contiguousLength) {
       this.contiguousLength = Math.max(this.contiguousLength, end)
+      this.#joinBits()
     } else this.#blocks.setRange(start, end, true)
   }
 
@@ -100,6 +101,11 @@ export class RemoteLog {
     return index < this.contiguousLength || this.#blocks.has(index)
   }
 
+  /** Blocks of its log from the begin on, without a gap. */
+  get held(): number {
+    return Math.min(this.contiguousLength, this.length)
+  }
+
   /** 32 presence bits from a multiple of 32 on. */
   word(start: number): number {
     const contiguous = this.contiguousLength - start
@@ -112,6 +118,16 @@ export class RemoteLog {
   first(start: number, end: number): number {
     if (start < this.contiguousLength) return start < end ? start : -1
     return this.#blocks.first(start, end)
+  }
+
+  /** Blocks that were announced one by one and follow the contiguous part at once belong to it. */
+  #joinBits(): void {
+    let end = this.contiguousLength
+    while (this.#blocks.has(end)) {
+      const isWord = end % 32 === 0 && this.#blocks.word(end) === 0xffffffff
+      end += isWord ? 32 : 1
+    }
+    this.contiguousLength = end
   }
 
   #drop(start: number, end: number): void {

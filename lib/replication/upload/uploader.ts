@@ -44,7 +44,7 @@ export interface UploaderOptions {
   /** More questions wait than we keep: stop, or go on, reading from this connection. */
   onFull(full: boolean): void
   /** A proof of our head went out. */
-  onUpgrade(): void
+  onUpgrade(upgrade: NonNullable<Proof['upgrade']>): void
   /** A block went out. */
   onUpload(block: ProvenBlock): void
 }
@@ -234,7 +234,7 @@ export class Uploader implements Served {
   #sendProof(id: number, proof: Proof): void {
     const { send, log, onUpload, onUpgrade } = this.#options
     send.data({ id, proof })
-    if (proof.upgrade !== null) onUpgrade()
+    if (proof.upgrade !== null) onUpgrade(proof.upgrade)
     if (proof.block === null) return
     onUpload(proof.block)
     log.release(proof.block.value)
