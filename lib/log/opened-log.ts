@@ -8,6 +8,7 @@ import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
 import type { ReorgPlan } from '../replication/download/reorg.ts'
 import type { Peer } from '../replication/peer.ts'
 import { Replicator } from '../replication/replicator.ts'
+import type { SharedTraffic } from '../replication/shared-traffic.ts'
 import { LogFiles } from '../storage/log-files.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
@@ -60,6 +61,8 @@ export type OpenedOptions = ReplicationOptions & Pick<LogOptions<unknown>, 'sett
 
 /** A store, which has logs open for peers, too. */
 export interface LogOwner {
+  /** What bounds the traffic of all its logs. */
+  readonly traffic: SharedTraffic
   /** The last session is closed: instead of closing the log. */
   unused(log: OpenedLog): Promise<void>
   /** It closes, for whatever reason; may be awaited by whoever opens it next. */
@@ -77,13 +80,14 @@ export class OpenedLog {
   readonly #unsubscribe: Unsubscribe
   /** Each with the number of its sessions. */
   readonly #snapshots: Map<Snapshot, number> = new Map()
-  #owner: LogOwner | null = null
+  readonly #owner: LogOwner | null
   #lastTransferAt = Number.NEGATIVE_INFINITY
   #sessions = 0
   #closing: Promise<void> | null = null
 
-  private constructor(core: Core, env: Env, options: OpenedOptions) {
+  private constructor(core: Core, env: Env, options: OpenedOptions, owner: LogOwner | null) {
     this.core = core
+    this.#owner = owner
     this.env = env
     const { events } = this
     const info = (peer: Peer): PeerInfo => peerInfo(peer)
@@ -102,7 +106,7 @@ export class OpenedLog {
         ...(authorize === undefined ? {} : { authorize })
       },
       env,
-      trafficOptions(options)
+      trafficOptions(options, owner?.traffic ?? null)
     )
     if (core.length === 0 && !core.writable) this.replicator.traffic.activity.begin()
     this.#mayReorg = options.mayReorg
@@ -142,9 +146,7 @@ export class OpenedLog {
       ...(key === undefined ? {} : { key: keyOf(key) }),
       ...(durability === undefined ? {} : { durability })
     }
-    const log = new OpenedLog(await Core.open(files, coreOptions), env, options)
-    log.#owner = owner
-    return log
+    return new OpenedLog(await Core.open(files, coreOptions), env, options, owner)
   }
 
   /** What a cipher has to know. */

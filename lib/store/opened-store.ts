@@ -6,6 +6,8 @@ import { Connections } from '../log/connections.ts'
 import { OpenedLog } from '../log/opened-log.ts'
 import type { Location, LogOptions } from '../log/options.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
+import { SharedTraffic } from '../replication/shared-traffic.ts'
+import type { Direction } from '../replication/switches.ts'
 import { StoreFiles } from '../storage/store-files.ts'
 import type { IndexedLog } from '../storage/store-index.ts'
 import { toHex } from '../util/bytes.ts'
@@ -32,6 +34,7 @@ export class OpenedStore {
   readonly env: Env
   readonly registry: Registry
   readonly hub: Hub
+  readonly traffic: SharedTraffic
   readonly connections: Connections
   readonly events: Emitter<StoreEvents> = new Emitter()
   readonly #durability: StoreOptions['durability']
@@ -42,6 +45,7 @@ export class OpenedStore {
     this.env = env
     this.#durability = options.durability
     const { idleLogs = MAX_IDLE_LOGS, idleAfterMs = IDLE_AFTER_MS } = options.limits ?? {}
+    this.traffic = new SharedTraffic(options)
     this.hub = new Hub({
       env,
       opened: () => this.registry.opened,
@@ -53,6 +57,7 @@ export class OpenedStore {
       env,
       idleLogs,
       idleAfterMs,
+      traffic: this.traffic,
       onOpened: (log) => this.hub.logOpened(log)
     })
     this.connections = new Connections({ attach: (mux: Multiplexer) => this.hub.attach(mux) }, env)
@@ -97,6 +102,14 @@ export class OpenedStore {
       run: (log) => ({ done: log.purge() })
     })
     await purging.done
+  }
+
+  /** For the peer with that public key, or for all; null: as for all again. */
+  setSwitch(direction: Direction, on: boolean | null, peer: Uint8Array | null): void {
+    const { switches } = this.traffic
+    if (peer === null) switches.set(direction, on ?? true)
+    else switches.setFor(peer, direction, on)
+    for (const log of this.registry.opened) log.replicator.traffic.sharedChanged()
   }
 
   close(): Promise<void> {
