@@ -9,6 +9,7 @@ import { checkLogOptions, keyOf, type LogOptions } from '../log/options.ts'
 import { checkBoolean, checkRates, LIMIT_KEYS, REPLICATION_KEYS } from '../log/traffic.ts'
 import type { LimitOptions } from '../replication/rate-limit.ts'
 import type { LimitChanges } from '../replication/shared-traffic.ts'
+import { MIN_OPEN_FILES } from '../storage/descriptor-pool.ts'
 import type { LogName } from '../storage/store-index.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import { keyOfPair, keyPairOfName } from './key-ring.ts'
@@ -42,9 +43,9 @@ export interface StoreOptions {
   durability?: Durability
   /** False: a directory without a store is NOT_FOUND. */
   createIfMissing?: boolean
-  /** Bytes of file pages of all logs that may be kept in memory; 64 MiB by default. */
+  /** Bytes of file pages of all logs, and of buffers, that may be kept in memory; 64 MiB by default. */
   cacheBytes?: number
-  /** File descriptors held by all logs together; 512 by default. */
+  /** File descriptors held by the store and all its logs together, beside that of its lock; 2 or more, 512 by default. */
   maxOpenFiles?: number
   limits?: Partial<StoreLimits>
   /** False: no log gives, or fetches, any blocks, whatever it says for itself. See setUpload, setDownload. */
@@ -111,10 +112,16 @@ const MIN_JOURNAL_BYTES = 4096
 /** @throws ArgumentError */
 export function checkStoreOptions(options: StoreOptions): void {
   checkOptions(options, STORE_KEYS, 'Store.open')
-  const { primaryKey, cacheBytes = 0, maxOpenFiles = 1, limits = {}, journal } = options
+  const {
+    primaryKey,
+    cacheBytes = 0,
+    maxOpenFiles = MIN_OPEN_FILES,
+    limits = {},
+    journal
+  } = options
   if (primaryKey !== undefined) checkBytes(primaryKey, 'primaryKey', 32)
   checkInteger(cacheBytes, 0, 'Store.open: cacheBytes')
-  checkInteger(maxOpenFiles, 1, 'Store.open: maxOpenFiles')
+  checkInteger(maxOpenFiles, MIN_OPEN_FILES, 'Store.open: maxOpenFiles')
   checkOptions(limits, STORE_LIMIT_KEYS, 'Store.open: limits')
   checkRates(limits)
   for (const name of ['upload', 'download'] as const) {

@@ -48,7 +48,7 @@ export interface StoreStats {
   readonly connections: number
   /** Descriptors of files. */
   readonly openFiles: number
-  /** Bytes of file pages in memory. */
+  /** Bytes of file pages, and of buffers, in memory: `cacheBytes` at most. */
   readonly cachedBytes: number
 }
 
@@ -233,7 +233,7 @@ export class Store extends Resource {
       idleLogs: registry.idleCount,
       connections: hub.size,
       openFiles: files.openFiles,
-      cachedBytes: files.cache.byteLength
+      cachedBytes: files.cache.byteLength + files.cache.buffers.byteLength
     }
   }
 

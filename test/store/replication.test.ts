@@ -128,6 +128,11 @@ test('logs open for peers only have a limit, and close after a while', TIMEOUT, 
   env.advance(5_000)
   t.is(await read(3), '3', 'one without traffic made room')
   t.is(holder.stats().idleLogs, 3)
+  for (const i of [0, 1, 2, 3]) {
+    env.advance(5_000)
+    t.is(await read(i), `${i}`, 'opened again for who needs it, and not for who only has it open')
+    t.is(holder.stats().idleLogs, 3)
+  }
   stream.destroy()
   while (holder.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
   while (holder.stats().openLogs > 0) {
