@@ -145,8 +145,9 @@ function unsyncedPieces(scan: OplogScan, position: OplogPosition): Piece[] {
   return pieces
 }
 
+/** Apart from the file's other bytes, so that keeping the change keeps nothing else. */
 function storedChange(entry: Entry): StoredChange {
-  return decodeChange(entry.body, (entry.flags & FLAG_OUTSIDE) !== 0)
+  return decodeChange(copyOf(entry.body), (entry.flags & FLAG_OUTSIDE) !== 0)
 }
 
 /**

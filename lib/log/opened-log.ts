@@ -3,6 +3,7 @@
 import { Core, type CoreConflict } from '../core/core.ts'
 import type { Manifest } from '../core/manifest.ts'
 import { type Env, systemEnv } from '../env.ts'
+import { StateError } from '../errors.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
 import type { ReorgPlan } from '../replication/download/reorg.ts'
@@ -171,6 +172,10 @@ export class OpenedLog {
 
   /** Closes for all sessions, and removes the log's files. @throws StateError NOT_WRITABLE; StorageError */
   purge(): Promise<void> {
+    if (this.core.readOnly) {
+      // Before anything is closed: the log stays open as it was.
+      return Promise.reject(new StateError('NOT_WRITABLE', 'The log is open read only'))
+    }
     return this.#beginClosing(() => this.core.purge())
   }
 

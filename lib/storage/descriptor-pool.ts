@@ -5,9 +5,11 @@
 // or write, a sync, that of a directory, too) first enters, and all but one may be inside: so one can always give way.
 // Owner: StoreFiles. Design: reliability.md section 14.
 
+import { ClockRing, type RingElement } from '../util/clock-ring.ts'
+
 /** A file with a descriptor. */
-export interface Holder {
-  /** Closes its descriptor, if it is not in use; may refuse if it need not sync now. */
+export interface Holder extends RingElement {
+  /** Closes its descriptor, and says so, if it is not in use; may refuse if it need not sync now. */
   giveWay(mustSync: boolean): boolean
   close(callback: (error: Error | null) => void): void
 }
@@ -17,8 +19,7 @@ export const MIN_OPEN_FILES = 2
 
 export class DescriptorPool {
   readonly maxOpen: number
-  /** In the order of opening, or of having been spared. */
-  readonly #open: Set<Holder> = new Set()
+  readonly #open: ClockRing<Holder> = new ClockRing()
   /** Descriptors of others than the pool's files: of directories, and of holes that are being made. */
   #lent = 0
   #inside = 0
@@ -64,10 +65,9 @@ export class DescriptorPool {
     const files = this.#open.size
     let looks = 2 * files
     while (this.openCount >= this.maxOpen && looks-- > 0) {
-      const [oldest] = this.#open
-      if (oldest === undefined) return
-      this.#open.delete(oldest)
-      if (!oldest.giveWay(looks < files)) this.#open.add(oldest)
+      const next = this.#open.atHand()
+      if (next === undefined) return
+      if (!next.giveWay(looks < files)) this.#open.skip()
     }
   }
 
@@ -81,6 +81,6 @@ export class DescriptorPool {
   }
 
   closed(file: Holder): void {
-    this.#open.delete(file)
+    this.#open.remove(file)
   }
 }

@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import RandomAccessFile from 'random-access-file'
+import { NO_SLOT } from '../util/clock-ring.ts'
 import type { DescriptorPool, Holder } from './descriptor-pool.ts'
 import { pathsUp, syncDirectories } from './directory-sync.ts'
 import { dropBytes, pastTheEnd } from './disk-storage.ts'
@@ -31,6 +32,7 @@ type Done = (error: Error | null) => void
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
 
 export class PooledFile implements RandomAccess, Holder {
+  slot: number = NO_SLOT
   readonly #pool: DescriptorPool
   readonly #root: string
   readonly #path: string

@@ -127,6 +127,8 @@ test('read only: no purge', async (t) => {
   await (await Log.open(directory)).close()
   const log = await Log.open(directory, { readOnly: true })
   t.is(await errorOf(log.purge()), 'StateError NOT_WRITABLE')
+  t.is(log.status, 'open', 'nothing is closed by what is refused')
+  t.is((await log.info()).length, 0)
   await log.close()
 })
 
