@@ -21,11 +21,11 @@ const AT_ONCE = 10
 const TIMEOUT = { timeout: seedsFor(60_000, 600_000) }
 const LIMITS = { maxOpenFiles: 64, cacheBytes: 1024 * 1024 }
 const IDLE_LOGS = 2 * AT_ONCE
-/** Long enough that its buffer is kept, to be used again. */
+/** And more: long enough that its buffer is kept, each of another length, so that none is used again. */
 const LONG_BLOCK_BYTES = 20_000
 
 function blocksOf(i: number): Uint8Array[] {
-  const long = new Uint8Array(LONG_BLOCK_BYTES).fill(i)
+  const long = new Uint8Array(LONG_BLOCK_BYTES + i).fill(i)
   return [Buffer.from(`the first of ${i}`), long, Buffer.from(`the last of ${i}`)]
 }
 
