@@ -60,7 +60,7 @@ export class DescriptorPool {
     this.#lent--
   }
 
-  /** For the file, which is about to open. @throws what syncing the one that has to give way throws: never */
+  /** For whoever is about to open one; what the sync of the file that gives way fails with, is that file's to tell. */
   makeRoom(): void {
     const files = this.#open.size
     let looks = 2 * files

@@ -207,6 +207,7 @@ export async function removeFiles(disk: Disk, hex: string): Promise<void> {
   try {
     if (directory !== null) {
       await rm(join(directory, directoryOf(hex)), { recursive: true, force: true })
+      disk.pool?.makeRoom()
       syncDirectoryNow(join(directory, 'logs', hex.slice(0, 2)))
       return
     }
