@@ -14,6 +14,7 @@ import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
 import type { ReorgPlan } from '../replication/download/reorg.ts'
 import type { Peer } from '../replication/peer.ts'
 import { Replicator } from '../replication/replicator.ts'
+import type { SharedTraffic } from '../replication/shared-traffic.ts'
 import { LogFiles } from '../storage/log-files.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { Emitter } from '../util/emitter.ts'
@@ -67,6 +68,8 @@ export type OpenedOptions = ReplicationOptions & Pick<LogOptions<unknown>, 'sett
 
 /** A store, which has logs open for peers, too. */
 export interface LogOwner {
+  /** What bounds the traffic of all its logs. */
+  readonly traffic: SharedTraffic
   /** The last session is closed: instead of closing the log. */
   unused(log: OpenedLog): Promise<void>
   /** It closes, for whatever reason; may be awaited by whoever opens it next. */
@@ -88,13 +91,14 @@ export class OpenedLog {
   #active = 0
   /** Each with the number of its sessions. */
   readonly #snapshots: LazyMap<Snapshot, number> = new LazyMap()
-  #owner: LogOwner | null = null
+  readonly #owner: LogOwner | null
   #lastTransferAt = Number.NEGATIVE_INFINITY
   #sessions = 0
   #closing: Promise<void> | null = null
 
-  private constructor(core: LogCore, env: Env, options: OpenedOptions) {
+  private constructor(core: LogCore, env: Env, options: OpenedOptions, owner: LogOwner | null) {
     this.core = core
+    this.#owner = owner
     this.env = env
     this.#options = ownOptions(options)
     this.#length = core.tree.length
@@ -107,7 +111,7 @@ export class OpenedLog {
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
     const { env = systemEnv } = options
     const files = await LogFiles.open(location ?? memoryStorage(), { ...options, env })
-    return new OpenedLog(await Core.open(files, coreOptions(options, env)), env, options)
+    return new OpenedLog(await Core.open(files, coreOptions(options, env)), env, options, null)
   }
 
   /** For an owner, who has more of them: its files are open while it is used. The last session does not close it. */
@@ -120,9 +124,7 @@ export class OpenedLog {
     const { env = systemEnv } = options
     const wanted = coreOptions(options, env, STORE_LIMITS)
     const core = await RestingCore.open(discoveryKey, wanted, parts)
-    const log = new OpenedLog(core, env, options)
-    log.#owner = owner
-    return log
+    return new OpenedLog(core, env, options, owner)
   }
 
   get replicator(): Replicator {
@@ -241,7 +243,7 @@ export class OpenedLog {
         ...(authorize === undefined ? {} : { authorize })
       },
       env,
-      trafficOptions(this.#options)
+      trafficOptions(this.#options, this.#owner?.traffic ?? null)
     )
     const { activity } = replicator.traffic
     if (core.length === 0 && !core.writable) activity.begin()

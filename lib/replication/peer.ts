@@ -79,7 +79,7 @@ export class Peer {
     this.#channel = channel
     this.#context = context
     this.#load = load
-    this.flow = new Flow(log, env, context.limits.download())
+    this.flow = new Flow(log, env, context.limits.download(keys.remotePublicKey))
     this.send = new ChannelSender(channel, this.flow)
     this.#push = this.#createPush()
     this.#trust = new Trust({
@@ -301,7 +301,7 @@ export class Peer {
 
   /** What may go to this peer, asked for or not. */
   #limits(): Limits {
-    this.#uploadLimits ??= this.#context.limits.upload()
+    this.#uploadLimits ??= this.#context.limits.upload(this.remotePublicKey)
     return this.#uploadLimits
   }
 

@@ -117,6 +117,7 @@ export class Replicator {
       extensions: this.extensions,
       limits: this.traffic,
       isWanted: () => this.traffic.activity.isOn,
+      isPressing: () => this.traffic.activity.isPressing,
       flagsFor: (permits, peer) => this.traffic.flagsFor(permits, peer),
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),

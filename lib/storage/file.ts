@@ -1,5 +1,5 @@
 // File: promises over one random-access-storage object, with its length known. Errors are StorageErrors that
-// name file and byte offset. The storages are made elsewhere: disk-storage.ts, descriptor-pool.ts, memory-storage.ts.
+// name file and byte offset. The storages are made elsewhere: disk-storage.ts, pooled-file.ts, memory-storage.ts.
 // Design: reliability.md section 4, costs in spec libraries.md. The owner of a File is LogFiles.
 import { StorageError } from '../errors.ts'
 import { allocateOwn } from '../util/bytes.ts'

@@ -1,8 +1,11 @@
 // Pages of files in memory, bounded in bytes: the one cache of a log's storage. A page that was used since the
 // last sweep survives it once (second chance), so a hit costs one map look-up and no reordering.
+// Beside the pages it keeps a few buffers to be used again, within the same bound. All logs of a store share one cache.
 // Pages hold what the file holds; what is not yet written lives with its owner, who looks there first.
+import { BufferPool } from '../util/buffer-pool.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { ClockRing, NO_SLOT, type RingElement } from '../util/clock-ring.ts'
+import { CACHED_BLOCK_BYTES, POOL_BYTES, POOL_SHARE } from './constants.ts'
 import type { File } from './file.ts'
 
 export interface Page extends RingElement {
@@ -15,14 +18,21 @@ export interface Page extends RingElement {
 }
 
 export class PageCache {
+  /** Of pages. */
   readonly maxBytes: number
+  /** For blocks that are read and let go of. */
+  readonly buffers: BufferPool
   #bytes = 0
   readonly #pages: ClockRing<Page> = new ClockRing()
 
+  /** @param maxBytes of pages and buffers together; of one page at least */
   constructor(maxBytes: number) {
-    this.maxBytes = maxBytes
+    const ofBuffers = Math.min(POOL_BYTES, Math.floor(maxBytes * POOL_SHARE))
+    this.maxBytes = maxBytes - ofBuffers
+    this.buffers = new BufferPool(ofBuffers, CACHED_BLOCK_BYTES)
   }
 
+  /** Of pages. */
   get byteLength(): number {
     return this.#bytes
   }

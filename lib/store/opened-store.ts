@@ -8,6 +8,8 @@ import { Connections } from '../log/connections.ts'
 import { OpenedLog } from '../log/opened-log.ts'
 import type { Location, LogOptions } from '../log/options.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
+import { SharedTraffic } from '../replication/shared-traffic.ts'
+import type { Direction } from '../replication/switches.ts'
 import type { LogFiles } from '../storage/log-files.ts'
 import { StoreFiles } from '../storage/store-files.ts'
 import type { IndexedLog } from '../storage/store-index.ts'
@@ -38,6 +40,7 @@ export class OpenedStore {
   readonly env: Env
   readonly registry: Registry
   readonly hub: Hub
+  readonly traffic: SharedTraffic
   readonly connections: Connections
   readonly events: Emitter<StoreEvents> = new Emitter()
   readonly #resting: RestingParts
@@ -51,6 +54,7 @@ export class OpenedStore {
     const { idleLogs = MAX_IDLE_LOGS, idleAfterMs = IDLE_AFTER_MS } = options.limits ?? {}
     const openFiles = (discoveryKey: Uint8Array): Promise<LogFiles> => files.openLog(discoveryKey)
     this.#resting = { openFiles, roster: new RestRoster(env, REST_LIMITS) }
+    this.traffic = new SharedTraffic(options)
     this.hub = new Hub({
       env,
       opened: () => this.registry.opened,
@@ -62,6 +66,7 @@ export class OpenedStore {
       env,
       idleLogs,
       idleAfterMs,
+      traffic: this.traffic,
       onOpened: (log) => this.hub.logOpened(log)
     })
     this.connections = new Connections({ attach: (mux: Multiplexer) => this.hub.attach(mux) }, env)
@@ -111,6 +116,14 @@ export class OpenedStore {
       run: (log) => ({ done: log.purge() })
     })
     await purging.done
+  }
+
+  /** For the peer with that public key, or for all; null: as for all again. */
+  setSwitch(direction: Direction, on: boolean | null, peer: Uint8Array | null): void {
+    const { switches } = this.traffic
+    if (peer === null) switches.set(direction, on ?? true)
+    else switches.setFor(peer, direction, on)
+    for (const log of this.registry.opened) log.replicator.traffic.sharedChanged()
   }
 
   close(): Promise<void> {

@@ -1,6 +1,6 @@
 // Room that goes back to the disk: clear punches holes into `blocks` and says how many bytes the disk really got;
 // info tells what the files take up; purge leaves nothing, also if it is cut short. Real files.
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'brittle'
 import type { Finding } from '../../lib/core/rescue/finding.ts'
@@ -120,6 +120,20 @@ test('a purge that was cut short is finished by whoever opens next', TIMEOUT, as
     t.is(toUtf8(await again.get(0)), 'new')
     await again.close()
   }
+})
+
+test('a purge that fails midway has ended the log all the same', TIMEOUT, async (t) => {
+  const directory = await t.tmp()
+  const log = await Log.open(directory)
+  const { key } = log
+  await log.append(fromUtf8('to be forgotten'))
+  rmSync(join(directory, 'nodes'))
+  mkdirSync(join(directory, 'nodes', 'in the way'), { recursive: true })
+  t.is(await errorOf(log.purge()), 'StorageError WRITE_FAILED')
+  rmSync(join(directory, 'nodes'), { recursive: true })
+  const next = await Log.open(directory)
+  t.unlike(next.key, key)
+  await next.close()
 })
 
 test('read only: no purge', async (t) => {
