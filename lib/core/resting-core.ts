@@ -11,14 +11,14 @@ import type { TreeHead } from '../merkle/tree.ts'
 import type { LogFiles } from '../storage/log-files.ts'
 import { packed } from '../util/bytes.ts'
 import { Emitter, type Unsubscribe } from '../util/emitter.ts'
-import { Resource } from '../util/resource.ts'
 import { Core } from './core.ts'
 import type { CoreChange, CoreEvents } from './core-events.ts'
 import { isHeadOf } from './histories/conflict.ts'
-import type { CoreView, LogCore } from './log-core.ts'
+import type { LogCore } from './log-core.ts'
 import type { CoreOptions } from './opening.ts'
 import { isSameHead, Rest } from './rest.ts'
 import type { RestRoster } from './rest-roster.ts'
+import { RestingView } from './resting-view.ts'
 import type { Seal } from './writer.ts'
 
 type Call<Name extends keyof LogCore> = LogCore[Name] extends (...args: infer Args) => infer Result
@@ -32,14 +32,13 @@ export interface RestingParts {
   readonly roster: RestRoster
 }
 
-export class RestingCore extends Resource implements LogCore {
+export class RestingCore extends RestingView implements LogCore {
   readonly key: Uint8Array
   readonly discoveryKey: Uint8Array
   readonly readOnly = false
   readonly #parts: RestingParts
   readonly #options: CoreOptions
   readonly #events: Emitter<CoreEvents> = new Emitter()
-  #view: CoreView
   /** Null: it rests, or is about to. */
   #core: Core | null
   #waking: Promise<Core> | null = null
@@ -48,13 +47,12 @@ export class RestingCore extends Resource implements LogCore {
   #uses = 0
 
   private constructor(core: Core, options: CoreOptions, parts: RestingParts) {
-    super()
+    super(core)
     const [key, discoveryKey] = packed(core.key, core.discoveryKey)
     this.key = key
     this.discoveryKey = discoveryKey
     this.#parts = parts
     this.#options = { ...options, key }
-    this.#view = core
     this.#core = core
     this.#follow(core)
   }
@@ -79,7 +77,7 @@ export class RestingCore extends Resource implements LogCore {
     if (core === null || this.#uses > 0 || this.status !== 'open') return false
     const parts = core.restParts()
     if (parts === null) return false
-    this.#view = new Rest(parts)
+    this.view = new Rest(parts)
     this.#core = null
     this.#parts.roster.remove(this)
     this.#toRest = core.close().finally(() => {
@@ -89,108 +87,10 @@ export class RestingCore extends Resource implements LogCore {
     return true
   }
 
-  // Known at once.
-
-  get fork(): number {
-    return this.#view.fork
-  }
-
-  get length(): number {
-    return this.#view.length
-  }
-
-  get byteLength(): number {
-    return this.#view.byteLength
-  }
-
-  get contiguousLength(): number {
-    return this.#view.contiguousLength
-  }
-
-  get durableLength(): number {
-    return this.#view.durableLength
-  }
-
-  get hasManifest(): boolean {
-    return this.#view.hasManifest
-  }
-
-  get frozen(): boolean {
-    return this.#view.frozen
-  }
-
-  get evidence(): CoreView['evidence'] {
-    return this.#view.evidence
-  }
-
-  get tree(): CoreView['tree'] {
-    return this.#view.tree
-  }
-
-  get writable(): boolean {
-    return this.#view.writable
-  }
-
-  get canSync(): boolean {
-    return this.#view.canSync
-  }
-
-  get behind(): CoreView['behind'] {
-    return this.#view.behind
-  }
-
-  get conflict(): CoreView['conflict'] {
-    return this.#view.conflict
-  }
-
-  get keyPair(): CoreView['keyPair'] {
-    return this.#view.keyPair
-  }
-
-  get manifest(): CoreView['manifest'] {
-    return this.#view.manifest
-  }
-
-  get damages(): CoreView['damages'] {
-    return this.#view.damages
-  }
-
-  get userDataNames(): readonly string[] {
-    return this.#view.userDataNames
-  }
-
-  has(index: number): boolean {
-    return this.#view.has(index)
-  }
-
-  holds(index: number): boolean {
-    return this.#view.holds(index)
-  }
-
-  holdsAll(start: number, end: number): boolean {
-    return this.#view.holdsAll(start, end)
-  }
-
-  word(start: number): number {
-    return this.#view.word(start)
-  }
-
-  findBlock(start: number, end: number, present: boolean): number {
-    return this.#view.findBlock(start, end, present)
-  }
-
-  readNow(index: number): Uint8Array | null {
+  override readNow(index: number): Uint8Array | null {
     if (this.status !== 'open') return null
     this.#touch()
-    return this.#view.readNow(index)
-  }
-
-  release(block: Uint8Array): void {
-    this.#view.release(block)
-  }
-
-  userData(name: string): Uint8Array | null {
-    return this.#view.userData(name)
+    return super.readNow(index)
   }
 
   on<Name extends keyof CoreEvents>(
@@ -204,8 +104,6 @@ export class RestingCore extends Resource implements LogCore {
     return this.#events.on('published', listener)
   }
 
-  // What may have to wait for the files.
-
   async canUpgradeFrom(length: number): Promise<boolean> {
     if (length > this.length) return false
     // What a peer tells of a log that it has as we do is no reason to wake up.
@@ -214,7 +112,7 @@ export class RestingCore extends Resource implements LogCore {
   }
 
   prove(request: ProofRequest): Promise<Proof | null> {
-    const head = this.#view instanceof Rest ? this.#view.proveHead(this.key, request) : null
+    const head = this.view instanceof Rest ? this.view.proveHead(this.key, request) : null
     return head ?? this.#use((core) => core.prove(request))
   }
 
@@ -342,9 +240,9 @@ export class RestingCore extends Resource implements LogCore {
       ...this.#options,
       createIfMissing: false
     })
-    const before = this.#view
+    const before = this.view
     this.#core = core
-    this.#view = core
+    this.view = core
     this.#follow(core)
     // The disk lost something meanwhile: as if it happened now.
     if (!isSameHead(before, core)) this.#tellAll(Math.min(before.length, core.length))

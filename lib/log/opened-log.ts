@@ -137,6 +137,11 @@ export class OpenedLog {
     return this.#replicator?.peers ?? []
   }
 
+  /** What the owner says for all its logs has changed. */
+  sharedTrafficChanged(): void {
+    this.#replicator?.traffic.sharedChanged()
+  }
+
   get connections(): Connections {
     this.#connections ??= new Connections(this.replicator, this.env)
     return this.#connections

@@ -16,6 +16,7 @@ import type { IndexedLog } from '../storage/store-index.ts'
 import { toHex } from '../util/bytes.ts'
 import { Emitter } from '../util/emitter.ts'
 import {
+  BUSY_MS,
   CROWDED_REST_AFTER_MS,
   IDLE_AFTER_MS,
   JOURNAL_BYTES,
@@ -23,6 +24,7 @@ import {
   MAX_IDLE_LOGS,
   MAX_OPEN_FILES,
   REST_AFTER_MS,
+  ROOM_WITHIN_MS,
   STORE_CACHE_BYTES
 } from './constants.ts'
 import { Hub } from './hub.ts'
@@ -123,7 +125,7 @@ export class OpenedStore {
     const { switches } = this.traffic
     if (peer === null) switches.set(direction, on ?? true)
     else switches.setFor(peer, direction, on)
-    for (const log of this.registry.opened) log.replicator.traffic.sharedChanged()
+    for (const log of this.registry.opened) log.sharedTrafficChanged()
   }
 
   close(): Promise<void> {
@@ -153,8 +155,14 @@ export class OpenedStore {
   }
 
   async #useForPeer(discoveryKey: Uint8Array, run: (log: OpenedLog) => void): Promise<void> {
-    if (this.registry.peek(discoveryKey) === null && !this.registry.hasRoom()) {
-      throw new StateError('NOT_WRITABLE', 'Too many logs are open for peers')
+    const end = this.env.now() + ROOM_WITHIN_MS
+    while (this.registry.peek(discoveryKey) === null && !this.registry.hasRoom()) {
+      if (this.#closing !== null || this.env.now() >= end) {
+        throw new StateError('NOT_WRITABLE', 'Too many logs are open for peers')
+      }
+      await new Promise<void>((resolve) => {
+        this.env.setTimer(BUSY_MS, resolve)
+      })
     }
     await this.registry.use(discoveryKey, { open: () => this.#open(discoveryKey, {}), run })
   }
