@@ -6,11 +6,16 @@ import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 
+type Rate = 'blocks/s' | 'MB/s' | 'proofs/s' | 'appends/s' | 'gets/s'
+type Cost = 'ms' | 'µs/log' | 'bytes/log'
+
+const COSTS: ReadonlySet<Rate | Cost> = new Set<Cost>(['ms', 'µs/log', 'bytes/log'])
+
 /** One question, answered by one number per run. */
 export interface BenchCase {
   readonly name: string
-  /** What the number counts. Rates: more is better; durations: less is better. */
-  readonly unit: 'blocks/s' | 'MB/s' | 'ms' | 'proofs/s' | 'appends/s' | 'gets/s'
+  /** What the number counts. Rates: more is better; durations and costs per log: less is better. */
+  readonly unit: Rate | Cost
   /** Aimed-at ratio to the faster of the others; null where none is set. */
   readonly target: number | null
   /** Engines and levels of durability that are measured. */
@@ -112,7 +117,7 @@ function runOnce(name: string, variant: Variant): number {
 function ratioOf(benchCase: BenchCase, rows: readonly Row[]): number {
   const ours = rows.filter((row) => row.variant.startsWith('logwood')).at(-1)?.median ?? Number.NaN
   const others = rows.filter((row) => !row.variant.startsWith('logwood')).map((row) => row.median)
-  return benchCase.unit === 'ms' ? Math.min(...others) / ours : ours / Math.max(...others)
+  return COSTS.has(benchCase.unit) ? Math.min(...others) / ours : ours / Math.max(...others)
 }
 
 function median(values: readonly number[]): number {

@@ -65,6 +65,7 @@ const TYPES = [
   'FindingKind',
   'GetOptions',
   'KeyPair',
+  'LimitChanges',
   'LimitOptions',
   'LogConflict',
   'LogEvents',

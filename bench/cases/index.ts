@@ -6,6 +6,13 @@ import { append10Callers, append100Callers } from './append-100b-callers.bench.t
 import { appendSingle } from './append-100b-single.bench.ts'
 import { copyLarge, copySmall } from './copy-tcp.bench.ts'
 import { getRandom, getSequential } from './get-100b.bench.ts'
+import {
+  manyLogsCopy,
+  manyLogsHeap,
+  manyLogsIdle,
+  manyLogsPeersHeap,
+  manyLogsRss
+} from './many-logs.bench.ts'
 import { proofKeep, proofMake, proofVerify } from './proof-block.bench.ts'
 import { reopen } from './reopen-200000.bench.ts'
 import { sparse } from './sparse-5000-of-200000.bench.ts'
@@ -24,5 +31,10 @@ export const cases: readonly BenchCase[] = [
   proofKeep,
   copySmall,
   copyLarge,
-  sparse
+  sparse,
+  manyLogsCopy,
+  manyLogsIdle,
+  manyLogsHeap,
+  manyLogsRss,
+  manyLogsPeersHeap
 ]

@@ -20,7 +20,9 @@ import type { Durability } from './durability.ts'
 import { layOut, tooLarge, type Waiting } from './group-layout.ts'
 import { LateSyncs } from './late-syncs.ts'
 import { OutsideRule } from './outside-rule.ts'
+import { PendingNodes } from './pending-nodes.ts'
 import { apply } from './state.ts'
+import { Unpublished } from './unpublished.ts'
 
 interface Job extends Waiting {
   resolve(): void
@@ -32,8 +34,8 @@ export class Committer {
   readonly #checkpoint: Checkpoint
   readonly #outside: OutsideRule
   readonly #queue: Job[] = []
-  readonly #unpublished: { readonly seq: number; readonly change: Change }[]
-  readonly #pendingNodes: Map<number, Node> = new Map()
+  readonly #unpublished: Unpublished
+  readonly #pendingNodes: PendingNodes = new PendingNodes()
   #draining: Promise<void> | null = null
   #tip: Tree
   #generation = 0
@@ -42,18 +44,18 @@ export class Committer {
   /** Goes up to the seq of the last group with bytes outside; `blocks` must be synced along with it. */
   #outsideSeq = 0
   #outsideSyncedSeq = 0
-  /** Last seq when the oplog held nothing but a header, synced: there is nothing to do in close. */
+  /** Last seq when the oplog was as close leaves it. */
   #cleanSeq: number
   readonly #late: LateSyncs
   /** What has to run while nothing is written. */
   readonly #interludes: (() => Promise<void>)[] = []
   #isWrittenAnew = false
 
-  /** isClean: the half holds nothing but its header, and it is synced. */
+  /** isClean: the half holds nothing but its header, or what closing may leave there. */
   constructor(parts: CommitterParts, isClean: boolean) {
     this.#parts = parts
     this.#tip = parts.state.tree
-    this.#unpublished = [...parts.replayed.changes]
+    this.#unpublished = new Unpublished(parts.replayed.changes, parts.onPublished)
     this.#outside = new OutsideRule(parts.state.tree)
     this.#checkpoint = new Checkpoint(parts, {
       syncOplog: () => this.#sync(),
@@ -85,7 +87,14 @@ export class Committer {
 
   /** A node of a change that is not yet applied. */
   pendingNode(nodeIndex: number): Node | null {
-    return this.#pendingNodes.size === 0 ? null : (this.#pendingNodes.get(nodeIndex) ?? null)
+    return this.#pendingNodes.get(nodeIndex)
+  }
+
+  /** Nothing is to be written or synced, and nothing failed: closing would lose nothing. */
+  get isAtRest(): boolean {
+    const { oplog } = this.#parts
+    if (this.#closed || this.#failure !== null || this.#draining !== null) return false
+    return oplog.lastSeq <= oplog.syncedSeq && !oplog.hasRejected
   }
 
   /**
@@ -100,9 +109,7 @@ export class Committer {
       if (change.ancestor < this.#tip.length) this.#generation++
       this.#tip = change.head.tree
     }
-    if (!change.isAppend) {
-      for (const node of change.nodes) this.#pendingNodes.set(node.nodeIndex, node)
-    }
+    this.#pendingNodes.add(change)
     return new Promise((resolve, reject) => {
       this.#queue.push({ change, blockBytes: blockBytesOf(change), level, resolve, reject })
       this.#startDraining()
@@ -142,20 +149,41 @@ export class Committer {
     if (readOnly) return this.#sync()
     await this.#writeAnew()
     await this.#startHalf(true)
-    await oplog.seal()
-    await this.#syncFile(oplog.file)
-    this.#cleanSeq = oplog.lastSeq
+    await this.#seal()
     this.#isWrittenAnew = true
   }
 
-  /** Finishes what was asked, then settles. The first failure is thrown; nothing is running after that. */
+  /**
+   * Finishes what was asked, then settles, or leaves a little to be replayed (`restBytes`). The first failure is
+   * thrown; nothing is running after that.
+   */
   async close(): Promise<void> {
     this.#closed = true
     await this.idle()
     this.#late.stop()
     await this.#checkpoint.idle()
     await this.#late.done()
-    if (this.#failure === null) await this.settle()
+    if (this.#failure !== null) return
+    if (!this.#mayStay) return this.settle()
+    if (this.#cleanSeq === this.#parts.oplog.lastSeq) return
+    await this.#writeAnew()
+    await this.#sync()
+    await this.#seal()
+  }
+
+  /** Few bytes, which say nothing of ranges that may be written over, need not be brought into the files. */
+  get #mayStay(): boolean {
+    const { oplog, limits, readOnly } = this.#parts
+    if (readOnly || oplog.hasRejected || this.#outside.hasFreed) return false
+    return oplog.usedBytes <= limits.restBytes
+  }
+
+  /** Says on the disk that all of the oplog is synced: there is nothing to look for when the log is opened again. */
+  async #seal(): Promise<void> {
+    const { oplog } = this.#parts
+    await oplog.seal()
+    await this.#syncFile(oplog.file)
+    this.#cleanSeq = oplog.lastSeq
   }
 
   #startDraining(): void {
@@ -235,7 +263,7 @@ export class Committer {
     await allDone(syncs)
     this.#outsideSyncedSeq = Math.max(this.#outsideSyncedSeq, target)
     oplog.synced(target)
-    this.#publish()
+    this.#unpublished.publish(oplog.syncedSeq)
     if (!this.#parts.readOnly) this.#late.seal()
   }
 
@@ -277,10 +305,8 @@ export class Committer {
   #apply(job: Job, body: ChangeBody, seq: number): void {
     const { state, onApplied } = this.#parts
     apply(state, job.change, body.inlineBytes)
-    for (const node of this.#pendingNodes.size === 0 ? [] : job.change.nodes) {
-      if (this.#pendingNodes.get(node.nodeIndex) === node) this.#pendingNodes.delete(node.nodeIndex)
-    }
-    this.#unpublished.push({ seq, change: job.change })
+    this.#pendingNodes.remove(job.change)
+    this.#unpublished.add(seq, job.change)
     onApplied(job.change)
     job.resolve()
   }
@@ -288,21 +314,9 @@ export class Committer {
   #afterGroup(): void {
     const { oplog, files } = this.#parts
     if (!files.canSync) oplog.synced(oplog.lastSeq)
-    this.#publish()
+    this.#unpublished.publish(oplog.syncedSeq)
     if (oplog.lastSeq > oplog.syncedSeq) this.#late.soon()
     this.#checkpoint.consider()
-  }
-
-  #publish(): void {
-    const { oplog, onPublished } = this.#parts
-    const { syncedSeq } = oplog
-    let count = 0
-    for (const { seq, change } of this.#unpublished) {
-      if (seq > syncedSeq) break
-      count++
-      onPublished(change)
-    }
-    if (count > 0) this.#unpublished.splice(0, count)
   }
 
   /** A failed sync is final, also for those that were under way beside it: what they covered may be lost as well. */

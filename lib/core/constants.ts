@@ -18,6 +18,9 @@ export const MAX_BLOCKS_PER_APPEND = 16_384
  */
 export const RESUME_FORK_STEP = 65_536
 
+/** CoreLimits.restBytes of logs in a store, most of which are short and open for a short time only. */
+export const STORE_REST_BYTES: number = 8 * 1024
+
 export interface CoreLimits {
   /** Size of one half of a new log's oplog. */
   readonly halfBytes: number
@@ -30,6 +33,11 @@ export interface CoreLimits {
   readonly groupChanges: number
   /** Share of a half after which a checkpoint begins in the background. */
   readonly checkpointShare: number
+  /**
+   * So much may closing leave in the oplog, synced, to be read again by whoever opens the log next, instead of bringing
+   * it into the other files; 0: nothing.
+   */
+  readonly restBytes: number
   /** At level `process`: how long a change may stay unsynced, and unpublished. */
   readonly syncAfterMs: number
   /** After so long without a commit the seal is synced. */
@@ -45,6 +53,7 @@ export const defaultLimits: CoreLimits = {
   groupBytes: 4 * 1024 * 1024,
   groupChanges: 1024,
   checkpointShare: 0.5,
+  restBytes: 0,
   syncAfterMs: 100,
   sealAfterMs: 1000,
   retryAfterMs: 100

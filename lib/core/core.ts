@@ -37,6 +37,7 @@ import { type CoreOptions, type Opened, openLog } from './opening.ts'
 import { makeProof } from './prover.ts'
 import { type AuditOptions, type AuditReport, audit } from './rescue/audit.ts'
 import { type RepairOptions, type RepairReport, repair } from './rescue/repair.ts'
+import type { RestParts } from './rest.ts'
 import type { CoreState, Damage } from './state.ts'
 import { type Accepted, type AppendHow, type Seal, type TruncateHow, Writer } from './writer.ts'
 
@@ -440,6 +441,18 @@ export class Core extends Resource {
       { opened: this.#opened, committer: this.#committer, writer: this.#writer },
       options
     )
+  }
+
+  /** What is enough to know of the log while it is closed, to open it again; null if that is not all there is. */
+  restParts(): RestParts | null {
+    const { tree, contiguousLength, userData } = this.#state
+    const isWhole = contiguousLength === tree.length && this.#published.tree === tree
+    const isWell = this.damages.length === 0 && this.behind === null && this.#conflict === null
+    if (this.status !== 'open' || this.readOnly || !isWhole || !isWell) return null
+    if (!this.#committer.isAtRest) return null
+    const { manifest, hasManifest, keyPair, canSync } = this
+    const { signature } = this.#published
+    return { tree, signature, manifest, hasManifest, keyPair, canSync, userData }
   }
 
   /** Closes, and removes the log's files for good. @throws StateError NOT_WRITABLE; StorageError WRITE_FAILED */

@@ -114,7 +114,7 @@ async function openFound(
   const { key } = scan.identity
   assertKey(options, key)
   const recovery = await recoverSteady(context, scan, onDamage)
-  const { state, position, isClean, lost, synced, replayed } = recovery
+  const { state, position, lost, synced, replayed } = recovery
   const secret = await readSecret(files.secret)
   let manifest = state.manifest === null ? null : decodeManifest(state.manifest)
   // Fetched so far, or about to be, by its key alone; now by its owner. The next header, written before anything is
@@ -145,7 +145,12 @@ async function openFound(
   if (conflict !== null) fence.freeze(decodeConflict(conflict).fork)
   const oplog = new Oplog(files.oplog, scan.identity, position, env)
   const opened = { ...context, readOnly, key, keyPair, manifest, state, oplog, fence }
-  return { ...opened, isClean: isClean && !isLearned, synced, replayed }
+  const isClean = isAsClosed(recovery, oplog, context.limits) && !isLearned
+  return { ...opened, isClean, synced, replayed }
+}
+
+function isAsClosed({ isClean, isSteady }: Recovery, oplog: Oplog, limits: CoreLimits): boolean {
+  return isClean || (isSteady && oplog.usedBytes <= limits.restBytes)
 }
 
 /**
@@ -216,8 +221,11 @@ async function create(
   // An identity stays until it is written over: beside what was written after it, its file must not be empty.
   if (begun === null) await files.oplog.truncate(0)
   await Oplog.writeIdentity(files.oplog, identity)
-  await files.presence.write(0, sealedPage(emptyPage(), 0))
-  await files.presence.sync()
+  if (!files.isIndexed) {
+    // Whoever loses the oplog finds that there was a log. A store knows it by its index.
+    await files.presence.write(0, sealedPage(emptyPage(), 0))
+    await files.presence.sync()
+  }
   if (keyPair !== null) {
     const place = files.inCopy ? PLACE_RESTORED : await files.secretPlace()
     await writeSecret(files.secret, { ...keyPair, place })

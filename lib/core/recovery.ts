@@ -44,6 +44,8 @@ export interface Recovery {
   readonly position: OplogPosition
   /** The half holds nothing but its header, and nothing was repaired. */
   readonly isClean: boolean
+  /** Nothing was repaired or dropped, and all entries are synced and free no bytes: they may stay where they are. */
+  readonly isSteady: boolean
   /** The last head that is known to be synced. */
   readonly synced: SignedTree
   readonly replayed: Replayed
@@ -59,7 +61,7 @@ export async function recover(
 ): Promise<Recovery> {
   const state = await CoreState.open(files, onDamage)
   begin(state, decodeHeader(scan.header.body))
-  const { position, synced, longest, changes, outside, ...replayed } = await replayAll(
+  const { position, synced, longest, frees, changes, outside, ...replayed } = await replayAll(
     state,
     files,
     scan
@@ -70,14 +72,16 @@ export async function recover(
     lost ??= { from: position.lastSeq + 1, to: position.lastSeq + 1 }
   }
   if (healed || lost !== null) await prune(state)
-  const isClean = lost === null && !healed && isFresh(scan)
+  const isSound = lost === null && !healed && !scan.hasLeftovers && !scan.headerSkipped
+  const isClean = isSound && scan.entries.length === 0
+  const isSteady = isSound && !frees && scan.position.lastSeq <= scan.position.syncedSeq
   // Until it is settled, whatever happens in between: the header that follows a repair knows of no loss.
   if (lost !== null) state.standing = { ...state.standing, behind: 'damaged' }
   if (lost !== null || scan.headerSkipped) {
     onDamage({ file: 'oplog', byteOffset: position.tail, index: null })
   }
   const oplog = unsyncedPieces(scan, position)
-  return { state, position, isClean, lost, synced, replayed: { changes, oplog, outside } }
+  return { state, position, isClean, isSteady, lost, synced, replayed: { changes, oplog, outside } }
 }
 
 interface ReplayResult {
@@ -86,6 +90,8 @@ interface ReplayResult {
   readonly synced: SignedTree
   /** The greatest length on the way. */
   readonly longest: number
+  /** Something was cut or cleared. */
+  readonly frees: boolean
   readonly changes: Replayed['changes']
   readonly outside: Replayed['outside']
 }
@@ -98,12 +104,14 @@ async function replayAll(
   let { position, lost } = scan
   let synced = state.head
   let longest = state.tree.length
+  let frees = false
   const changes: { seq: number; change: Change }[] = []
   const outside: Piece[] = []
   const all = scan.entries.map(storedChange)
   state.presence.replaying(true)
   for (const [i, entry] of scan.entries.entries()) {
     const wasSynced = entry.seq <= position.syncedSeq
+    const { length } = state.tree
     const done = await replay(state, files, all.slice(i), wasSynced)
     longest = Math.max(longest, state.tree.length)
     if (done === null) {
@@ -112,12 +120,14 @@ async function replayAll(
       position = { ...position, lastSeq: entry.seq - 1, lastCrc: entry.previousCrc }
       break
     }
+    const { ancestor, presence } = done.change
+    if (ancestor < length || presence?.present === false) frees = true
     if (wasSynced) synced = state.head
     else changes.push({ seq: entry.seq, change: done.change })
     if (done.outside !== null) outside.push(done.outside)
   }
   state.presence.replaying(false)
-  return { position, lost, synced, longest, changes, outside }
+  return { position, lost, synced, longest, frees, changes, outside }
 }
 
 /** The state that a header states. */
@@ -130,11 +140,6 @@ function begin(state: CoreState, header: StoredHeader): void {
   state.userData = header.userData
 }
 
-/** The half holds a header and nothing else, not even dropped entries. */
-function isFresh({ entries, hasLeftovers, headerSkipped }: OplogScan): boolean {
-  return entries.length === 0 && !hasLeftovers && !headerSkipped
-}
-
 /** The bytes of entries that are not known to be synced, in runs as they lie in the file. */
 function unsyncedPieces(scan: OplogScan, position: OplogPosition): Piece[] {
   const pieces: { byteOffset: number; bytes: Uint8Array }[] = []
@@ -145,8 +150,9 @@ function unsyncedPieces(scan: OplogScan, position: OplogPosition): Piece[] {
   return pieces
 }
 
+/** Apart from the file's other bytes, so that keeping the change keeps nothing else. */
 function storedChange(entry: Entry): StoredChange {
-  return decodeChange(entry.body, (entry.flags & FLAG_OUTSIDE) !== 0)
+  return decodeChange(copyOf(entry.body), (entry.flags & FLAG_OUTSIDE) !== 0)
 }
 
 /**

@@ -1,24 +1,24 @@
 // CatchingUp: opens a log that is `behind` once it holds all that its peers have: with at least one of them here,
 // none has offered more for a while. Until then nothing is appended, so no index is signed twice. A log that must
 // not wait is told so with resume. Owner: OpenedLog. Design: reliability.md section 6.4.
-import type { Core } from '../core/core.ts'
+import type { LogCore } from '../core/log-core.ts'
 import type { Env } from '../env.ts'
-import type { Replicator } from '../replication/replicator.ts'
+import type { Peer } from '../replication/peer.ts'
 import { background } from '../util/background.ts'
 
 /** For so long no peer may offer more. */
 export const SETTLE_MS = 10_000
 
 export class CatchingUp {
-  readonly #core: Core
-  readonly #replicator: Replicator
+  readonly #core: LogCore
+  readonly #peers: () => Iterable<Peer>
   readonly #env: Env
   readonly #settleMs: number
   #timer: Disposable | null = null
 
-  constructor(core: Core, replicator: Replicator, env: Env, settleMs: number) {
+  constructor(core: LogCore, peers: () => Iterable<Peer>, env: Env, settleMs: number) {
     this.#core = core
-    this.#replicator = replicator
+    this.#peers = peers
     this.#env = env
     this.#settleMs = settleMs
   }
@@ -47,7 +47,7 @@ export class CatchingUp {
 
   #isLevelWithPeers(): boolean {
     const { fork, length } = this.#core
-    const remotes = [...this.#replicator.peers]
+    const remotes = [...this.#peers()]
       .map(({ remote }) => remote)
       .filter(({ synced, distrusted }) => synced && !distrusted)
     if (remotes.length === 0) return false

@@ -11,6 +11,7 @@ import { isProtomux, type Protomux, SharedMux } from '../mux/shared-mux.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import { createRawPair } from '../secret-stream/raw-pair.ts'
 import { SecretStream } from '../secret-stream/secret-stream.ts'
+import { LazySet } from '../util/lazy.ts'
 
 export interface ConnectOptions {
   readonly isInitiator: boolean
@@ -33,7 +34,7 @@ export interface Attachable {
 export class Connections {
   readonly #replicator: Attachable
   readonly #env: Env
-  readonly #owned: Set<SecretStream> = new Set()
+  readonly #owned: LazySet<SecretStream> = new LazySet()
 
   constructor(replicator: Attachable, env: Env) {
     this.#replicator = replicator

@@ -1,7 +1,8 @@
 // Log: what users hold: one session of an append-only log. Reads that may wait for peers are called get; read
 // and has never do. A façade: it has no state but its session's options; the rest is shared in OpenedLog.
 
-import type { Core, CoreConflict } from '../core/core.ts'
+import type { CoreConflict } from '../core/core.ts'
+import type { LogCore } from '../core/log-core.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { AuditOptions, AuditReport } from '../core/rescue/audit.ts'
 import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
@@ -178,7 +179,7 @@ export class Log<T = Uint8Array> extends Resource {
 
   /** Connected peers that have this log, as they are now. */
   get peers(): readonly PeerInfo[] {
-    return [...this.#opened.replicator.peers].map(peerInfo)
+    return [...this.#opened.peers].map(peerInfo)
   }
 
   /** Calls the listener at each event of that name until unsubscribed. All sessions see all events. */
@@ -623,7 +624,7 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#opened.release(this.#snapshot, this.#isActive)
   }
 
-  get #core(): Core {
+  get #core(): LogCore {
     return this.#opened.core
   }
 

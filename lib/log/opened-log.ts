@@ -1,22 +1,30 @@
 // OpenedLog: what the sessions of one log share: its core, its replicator, its connections, and a count of the
 // sessions. Closes with the last of them.
+import { type CoreLimits, STORE_REST_BYTES } from '../core/constants.ts'
 import { Core, type CoreConflict } from '../core/core.ts'
+import type { CoreChange } from '../core/core-events.ts'
+import type { LogCore } from '../core/log-core.ts'
 import type { Manifest } from '../core/manifest.ts'
+import type { CoreOptions } from '../core/opening.ts'
+import { RestingCore, type RestingParts } from '../core/resting-core.ts'
 import { type Env, systemEnv } from '../env.ts'
+import { StateError } from '../errors.ts'
 import type { ProvenBlock } from '../merkle/proof.ts'
 import { MAX_REORG_DEPTH_BLOCKS } from '../replication/constants.ts'
 import type { ReorgPlan } from '../replication/download/reorg.ts'
 import type { Peer } from '../replication/peer.ts'
 import { Replicator } from '../replication/replicator.ts'
+import type { SharedTraffic } from '../replication/shared-traffic.ts'
 import { LogFiles } from '../storage/log-files.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
-import { Emitter, type Unsubscribe } from '../util/emitter.ts'
+import { Emitter } from '../util/emitter.ts'
+import { LazyMap } from '../util/lazy.ts'
 import { CatchingUp, SETTLE_MS } from './catching-up.ts'
 import { Connections } from './connections.ts'
 import { keyOf, type Location, type LogOptions } from './options.ts'
 import { type PeerInfo, peerInfo } from './peer-info.ts'
 import type { Snapshot } from './session.ts'
-import { authorizer, type ReplicationOptions, trafficOptions } from './traffic.ts'
+import { authorizer, REPLICATION_KEYS, type ReplicationOptions, trafficOptions } from './traffic.ts'
 
 /** One block that crossed the wire. */
 export interface Transfer {
@@ -60,6 +68,8 @@ export type OpenedOptions = ReplicationOptions & Pick<LogOptions<unknown>, 'sett
 
 /** A store, which has logs open for peers, too. */
 export interface LogOwner {
+  /** What bounds the traffic of all its logs. */
+  readonly traffic: SharedTraffic
   /** The last session is closed: instead of closing the log. */
   unused(log: OpenedLog): Promise<void>
   /** It closes, for whatever reason; may be awaited by whoever opens it next. */
@@ -67,84 +77,74 @@ export interface LogOwner {
 }
 
 export class OpenedLog {
-  readonly core: Core
+  readonly core: LogCore
   readonly env: Env
-  readonly replicator: Replicator
-  readonly connections: Connections
   readonly events: Emitter<LogEvents> = new Emitter()
-  readonly #catchingUp: CatchingUp
-  readonly #mayReorg: OpenedOptions['mayReorg']
-  readonly #unsubscribe: Unsubscribe
+  #catchingUp: CatchingUp | null = null
+  /** Of the tree that was told of last. */
+  #length: number
+  readonly #options: OpenedOptions
+  /** Made when there is something for it to do. */
+  #replicator: Replicator | null = null
+  #connections: Connections | null = null
+  /** Sessions that want the log to be downloaded. */
+  #active = 0
   /** Each with the number of its sessions. */
-  readonly #snapshots: Map<Snapshot, number> = new Map()
-  #owner: LogOwner | null = null
+  readonly #snapshots: LazyMap<Snapshot, number> = new LazyMap()
+  readonly #owner: LogOwner | null
   #lastTransferAt = Number.NEGATIVE_INFINITY
   #sessions = 0
   #closing: Promise<void> | null = null
 
-  private constructor(core: Core, env: Env, options: OpenedOptions) {
+  private constructor(core: LogCore, env: Env, options: OpenedOptions, owner: LogOwner | null) {
     this.core = core
+    this.#owner = owner
     this.env = env
-    const { events } = this
-    const info = (peer: Peer): PeerInfo => peerInfo(peer)
-    const authorize = authorizer(options, core.key)
-    this.replicator = new Replicator(
-      core,
-      {
-        onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
-        onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
-        onDownload: (peer, block, askedAt) => this.#tell('download', peer, block, askedAt),
-        onUpload: (peer, block) => this.#tell('upload', peer, block, null),
-        onFault: (peer, error) => events.emit('fault', error, info(peer)),
-        onPeerProgress: (peer) => events.emit('peer-progress', info(peer)),
-        onHeads: () => this.#catchingUp.look(),
-        mayReorg: (plan) => this.#judgeReorg(plan),
-        ...(authorize === undefined ? {} : { authorize })
-      },
-      env,
-      trafficOptions(options)
-    )
-    if (core.length === 0 && !core.writable) this.replicator.traffic.activity.begin()
-    this.#mayReorg = options.mayReorg
-    const { settleMs = SETTLE_MS } = options
-    this.#catchingUp = new CatchingUp(core, this.replicator, env, settleMs)
-    this.connections = new Connections(this.replicator, env)
-    core.onChange(() => this.#catchingUp.look())
-    let { length } = core.tree
-    this.#unsubscribe = core.on('applied', (change) => {
-      const before = length
-      length = core.tree.length
-      if (change.manifestChanged && core.manifest !== null) events.emit('manifest', core.manifest)
-      if (change.standingChanged) this.#tellStanding()
-      if (change.ancestor < before) this.#cut(length, change.ancestor)
-      else if (change.headChanged) events.emit('append', length)
-    })
+    this.#options = ownOptions(options)
+    this.#length = core.tree.length
+    // For as long as there is a core: it is ours alone.
+    core.on('applied', (change) => this.#applied(change))
+    core.onChange(() => this.#lookAtPeers())
   }
 
   /** @throws as Log.open */
   static async open<T>(location: Location, options: LogOptions<T>): Promise<OpenedLog> {
     const { env = systemEnv } = options
     const files = await LogFiles.open(location ?? memoryStorage(), { ...options, env })
-    return OpenedLog.over(files, options)
+    return new OpenedLog(await Core.open(files, coreOptions(options, env)), env, options, null)
   }
 
-  /** Over files that are open already, and that it closes. With an owner, the last session does not close the log. */
-  static async over<T>(
-    files: LogFiles,
+  /** For an owner, who has more of them: its files are open while it is used. The last session does not close it. */
+  static async owned<T>(
+    discoveryKey: Uint8Array,
     options: LogOptions<T>,
-    owner: LogOwner | null = null
+    owner: LogOwner,
+    parts: RestingParts
   ): Promise<OpenedLog> {
-    const { key, encoding: _, signal: __, durability, env = systemEnv, ...others } = options
-    const { settleMs: ___, mayReorg: ____, encryption: _____, limits: ______, ...rest } = others
-    const coreOptions = {
-      ...rest,
-      env,
-      ...(key === undefined ? {} : { key: keyOf(key) }),
-      ...(durability === undefined ? {} : { durability })
-    }
-    const log = new OpenedLog(await Core.open(files, coreOptions), env, options)
-    log.#owner = owner
-    return log
+    const { env = systemEnv } = options
+    const wanted = coreOptions(options, env, STORE_LIMITS)
+    const core = await RestingCore.open(discoveryKey, wanted, parts)
+    return new OpenedLog(core, env, options, owner)
+  }
+
+  get replicator(): Replicator {
+    this.#replicator ??= this.#createReplicator()
+    return this.#replicator
+  }
+
+  /** Peers that have this log, as far as anybody replicates it. */
+  get peers(): Iterable<Peer> {
+    return this.#replicator?.peers ?? []
+  }
+
+  /** What the owner says for all its logs has changed. */
+  sharedTrafficChanged(): void {
+    this.#replicator?.traffic.sharedChanged()
+  }
+
+  get connections(): Connections {
+    this.#connections ??= new Connections(this.replicator, this.env)
+    return this.#connections
   }
 
   /** What a cipher has to know. */
@@ -163,19 +163,29 @@ export class OpenedLog {
   /** One more session shares this log, perhaps as it was at some moment. */
   acquire(snapshot: Snapshot | null, active = false): void {
     this.#sessions++
-    if (active) this.replicator.traffic.activity.hold()
+    if (active) {
+      this.#active++
+      this.#replicator?.traffic.activity.hold()
+    }
     if (snapshot !== null) this.#count(snapshot, 1)
   }
 
   /** Closes for all sessions, and removes the log's files. @throws StateError NOT_WRITABLE; StorageError */
   purge(): Promise<void> {
+    if (this.core.readOnly) {
+      // Before anything is closed: the log stays open as it was.
+      return Promise.reject(new StateError('NOT_WRITABLE', 'The log is open read only'))
+    }
     return this.#beginClosing(() => this.core.purge())
   }
 
   /** One session less; the last one closes all. */
   release(snapshot: Snapshot | null, active = false): Promise<void> {
     this.#sessions--
-    if (active) this.replicator.traffic.activity.release()
+    if (active) {
+      this.#active--
+      this.#replicator?.traffic.activity.release()
+    }
     if (snapshot !== null) this.#count(snapshot, -1)
     if (this.#sessions > 0) return Promise.resolve()
     return this.#owner === null ? this.close() : this.#owner.unused(this)
@@ -197,6 +207,54 @@ export class OpenedLog {
   /** When a block came or went last, by the clock of `env`. */
   get lastTransferAt(): number {
     return this.#lastTransferAt
+  }
+
+  #applied(change: CoreChange): void {
+    if (!this.isOpen) return
+    const { core, events } = this
+    const before = this.#length
+    this.#length = core.tree.length
+    if (change.manifestChanged && core.manifest !== null) events.emit('manifest', core.manifest)
+    if (change.standingChanged) this.#tellStanding()
+    if (change.ancestor < before) this.#cut(this.#length, change.ancestor)
+    else if (change.headChanged) events.emit('append', this.#length)
+  }
+
+  /** Most logs are never behind. */
+  #lookAtPeers(): void {
+    if (!this.isOpen) return
+    if (this.core.behind !== null && this.#catchingUp === null) {
+      const { settleMs = SETTLE_MS } = this.#options
+      this.#catchingUp = new CatchingUp(this.core, () => this.peers, this.env, settleMs)
+    }
+    this.#catchingUp?.look()
+  }
+
+  #createReplicator(): Replicator {
+    const { core, env, events } = this
+    const info = (peer: Peer): PeerInfo => peerInfo(peer)
+    const authorize = authorizer(this.#options, core.key)
+    const replicator = new Replicator(
+      core,
+      {
+        onPeerAdd: (peer) => events.emit('peer-add', info(peer)),
+        onPeerRemove: (peer) => events.emit('peer-remove', info(peer)),
+        onDownload: (peer, block, askedAt) => this.#tell('download', peer, block, askedAt),
+        onUpload: (peer, block) => this.#tell('upload', peer, block, null),
+        onFault: (peer, error) => events.emit('fault', error, info(peer)),
+        onPeerProgress: (peer) => events.emit('peer-progress', info(peer)),
+        onHeads: () => this.#lookAtPeers(),
+        mayReorg: (plan) => this.#judgeReorg(plan),
+        ...(authorize === undefined ? {} : { authorize })
+      },
+      env,
+      trafficOptions(this.#options, this.#owner?.traffic ?? null)
+    )
+    const { activity } = replicator.traffic
+    if (core.length === 0 && !core.writable) activity.begin()
+    for (let i = 0; i < this.#active; i++) activity.hold()
+    if (this.#closing !== null) replicator.close()
+    return replicator
   }
 
   #count(snapshot: Snapshot, step: 1 | -1): void {
@@ -232,7 +290,7 @@ export class OpenedLog {
 
   async #judgeReorg(plan: ReorgPlan): Promise<boolean> {
     const most = Math.max(MAX_REORG_DEPTH_BLOCKS, Math.floor(this.core.length / 2))
-    const follows = (await this.#mayReorg?.(plan)) ?? plan.depth <= most
+    const follows = (await this.#options.mayReorg?.(plan)) ?? plan.depth <= most
     if (!follows) this.events.emit('reorg-refused', plan)
     return follows
   }
@@ -251,11 +309,38 @@ export class OpenedLog {
   }
 
   async #close(closeCore: () => Promise<void>): Promise<void> {
-    this.#catchingUp.close()
-    this.replicator.close()
-    this.connections.close()
-    this.#unsubscribe()
+    this.#catchingUp?.close()
+    this.#replicator?.close()
+    this.#connections?.close()
     await closeCore()
     this.events.emit('close')
+  }
+}
+
+/** Without what else they may hold on to: most logs have none. */
+function ownOptions(options: OpenedOptions): OpenedOptions {
+  const set = OWN_OPTIONS.filter((name) => options[name] !== undefined)
+  return set.length === 0 ? NONE : Object.fromEntries(set.map((name) => [name, options[name]]))
+}
+
+const OWN_OPTIONS: readonly (keyof OpenedOptions)[] = [...REPLICATION_KEYS, 'settleMs', 'mayReorg']
+const NONE: OpenedOptions = {}
+const STORE_LIMITS = { restBytes: STORE_REST_BYTES }
+
+function coreOptions<T>(
+  options: LogOptions<T>,
+  env: Env,
+  limits: Partial<CoreLimits> = {}
+): CoreOptions {
+  const { key, keyPair, manifest, createIfMissing, readOnly, durability } = options
+  return {
+    env,
+    limits,
+    ...(key === undefined ? {} : { key: keyOf(key) }),
+    ...(keyPair === undefined ? {} : { keyPair }),
+    ...(manifest === undefined ? {} : { manifest }),
+    ...(createIfMissing === undefined ? {} : { createIfMissing }),
+    ...(readOnly === undefined ? {} : { readOnly }),
+    ...(durability === undefined ? {} : { durability })
   }
 }

@@ -33,7 +33,7 @@ export interface LogOptions<T> extends ReplicationOptions {
   createIfMissing?: boolean
   /** Takes no lock and changes nothing. */
   readOnly?: boolean
-  /** Bytes of file pages that may be kept in memory. */
+  /** Bytes of file pages, and of buffers, that may be kept in memory; 28 MiB by default. */
   cacheBytes?: number
   /**
    * For so long no peer may have offered more before a log that is `behind` may be appended to again; milliseconds,

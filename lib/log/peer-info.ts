@@ -12,7 +12,7 @@ export interface PeerInfo {
   readonly length: number
   /** It holds all blocks below. */
   readonly contiguousLength: number
-  /** It sent something false and is not asked any more. */
+  /** It sent something false and is not asked for a while. */
   readonly distrusted: boolean
 }
 

@@ -2,9 +2,10 @@
 // switches that can be changed while it runs.
 
 import { ArgumentError, UnavailableError } from '../errors.ts'
-import { checkRate, RateLimit } from '../replication/rate-limit.ts'
+import { checkRate, type LimitOptions, RateLimit } from '../replication/rate-limit.ts'
+import type { SharedTraffic } from '../replication/shared-traffic.ts'
 import type { Direction } from '../replication/switches.ts'
-import type { Authorize, LimitOptions, TrafficOptions } from '../replication/traffic.ts'
+import type { Authorize, TrafficOptions } from '../replication/traffic.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import type { OpenedLog } from './opened-log.ts'
 
@@ -65,10 +66,14 @@ export function checkReplicationOptions(options: ReplicationOptions, call: strin
 }
 
 /** What the replicator has to know of them: who is active, the sessions say. */
-export function trafficOptions(options: ReplicationOptions): TrafficOptions {
+export function trafficOptions(
+  options: ReplicationOptions,
+  shared: SharedTraffic | null
+): TrafficOptions {
   const { upload = true, download = true, push = false, lingerMs, limits = {} } = options
   const linger = lingerMs === undefined ? {} : { lingerMs }
-  return { upload, download, push, active: false, limits, ...linger }
+  const others = shared === null ? {} : { shared }
+  return { upload, download, push, active: false, limits, ...linger, ...others }
 }
 
 export function authorizer(
@@ -91,12 +96,21 @@ export function setSwitch(
   on: boolean | null,
   options: SwitchOptions
 ): void {
+  replicator.traffic.set(direction, on, switchedPeer(direction, on, options))
+}
+
+/** The peer that is meant; null: all. @throws ArgumentError */
+export function switchedPeer(
+  direction: Direction,
+  on: boolean | null,
+  options: SwitchOptions
+): Uint8Array | null {
   const call = direction === 'upload' ? 'setUpload' : 'setDownload'
   checkOptions(options, ['peer'], call)
   if (on !== null) checkBoolean(on, call)
   const { peer = null } = options
   if (peer !== null) checkBytes(peer, `${call}: peer`, 32)
-  replicator.traffic.set(direction, on, peer)
+  return peer
 }
 
 /** @throws UnavailableError NOT_AVAILABLE */
@@ -109,7 +123,7 @@ export function pushBlock({ core, replicator }: OpenedLog, index: number): numbe
   return peers
 }
 
-const LIMITS: readonly (keyof LimitOptions)[] = [
+export const LIMIT_KEYS: readonly (keyof LimitOptions)[] = [
   'upload',
   'download',
   'uploadPerPeer',
@@ -117,15 +131,20 @@ const LIMITS: readonly (keyof LimitOptions)[] = [
 ]
 
 function checkLimits(limits: LimitOptions, call: string): void {
-  checkOptions(limits, LIMITS, `${call}: limits`)
-  for (const name of LIMITS) {
+  checkOptions(limits, LIMIT_KEYS, `${call}: limits`)
+  checkRates(limits)
+}
+
+/** @throws ArgumentError INVALID_ARGUMENT */
+export function checkRates(limits: LimitOptions): void {
+  for (const name of LIMIT_KEYS) {
     const limit = limits[name]
     const isShared = !name.endsWith('PerPeer') && limit instanceof RateLimit
     if (limit !== undefined && !isShared) checkRate(limit)
   }
 }
 
-function checkBoolean(value: unknown, what: string): void {
+export function checkBoolean(value: unknown, what: string): void {
   if (typeof value === 'boolean') return
   throw new ArgumentError('INVALID_ARGUMENT', `${what} must be true or false, got ${String(value)}`)
 }

@@ -1,7 +1,7 @@
 // The reads that may wait for peers: a block, or the place of a byte. Each looks at what is here, and as long as
 // that does not do, says what it needs and waits for it.
 
-import type { Core } from '../core/core.ts'
+import type { LogCore } from '../core/log-core.ts'
 import { StorageError } from '../errors.ts'
 import type { Position } from '../merkle/seek.ts'
 import { throwIfAborted } from '../util/abort.ts'
@@ -36,7 +36,7 @@ async function blockOf(
 
 /** A damaged block counts as absent where it can be fetched again, once (reliability.md section 6.2). */
 async function readOrFetch(
-  core: Core,
+  core: LogCore,
   index: number,
   mayFetch: boolean
 ): Promise<Uint8Array | null | 'damaged'> {

@@ -27,6 +27,11 @@ export class Activity {
     return this.#isOn
   }
 
+  /** Somebody wants it at this moment, not only a while ago. */
+  get isPressing(): boolean {
+    return this.#holders > 0 || this.#options.isBusy()
+  }
+
   /** Somebody wants the log until release. */
   hold(): void {
     this.#holders++
@@ -41,8 +46,9 @@ export class Activity {
   /** A reason may have come, or gone. */
   look(): void {
     if (this.#closed) return
-    if (this.#holders > 0 || this.#options.isBusy()) {
-      this.#stopTimer()
+    if (this.isPressing) {
+      // What the other side closed meanwhile was not opened again.
+      if (this.#stopTimer()) this.#options.onChange()
       this.#turn(true)
     } else if (this.#isOn) this.#linger()
   }
@@ -75,8 +81,11 @@ export class Activity {
     this.#options.onChange()
   }
 
-  #stopTimer(): void {
-    this.#timer?.[Symbol.dispose]()
+  /** Whether it ran. */
+  #stopTimer(): boolean {
+    if (this.#timer === null) return false
+    this.#timer[Symbol.dispose]()
     this.#timer = null
+    return true
   }
 }

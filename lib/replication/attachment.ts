@@ -247,6 +247,8 @@ export class Attachment {
   /** The remote closed the channel while nobody here wanted the log, and now somebody does. */
   #reopen(): void {
     if (this.#closed || this.#permits === null || !this.#flags(this.#permits).downloading) return
+    // Else a log that one side has open without need would be closed by the other, for room, again and again.
+    if (!this.#context.isPressing()) return
     const count = this.#reopenings.count(this.#context.env.now())
     if (count <= MAX_REOPENINGS_PER_MINUTE) this.wake()
   }

@@ -1,12 +1,13 @@
 // Attachments: the connections that a log is attached to. Owner of the list.
 import type { Multiplexer } from '../mux/multiplexer.ts'
+import { LazyMap } from '../util/lazy.ts'
 import { Attachment, type AttachmentEvents } from './attachment.ts'
 import type { Peer } from './peer.ts'
 import type { PeerContext } from './peer-context.ts'
 
 export class Attachments {
   readonly #events: Omit<AttachmentEvents, 'onDetached'>
-  readonly #byMux: Map<Multiplexer, Attachment> = new Map()
+  readonly #byMux: LazyMap<Multiplexer, Attachment> = new LazyMap()
 
   constructor(events: Omit<AttachmentEvents, 'onDetached'>) {
     this.#events = events

@@ -112,6 +112,12 @@ export const MAX_REORGS_PER_HOUR: number = 6
 export const REORG_REST_AFTER_FAULT_MS: number = 1_000
 /** A reorg that removes more than this, and more than half of the log, is not followed unless the user says so. */
 export const MAX_REORG_DEPTH_BLOCKS: number = 10_000
+/**
+ * Who sent a false proof is asked nothing for so long, for twice as long the next time, and so on: longer than a log
+ * that is behind waits for offers, and so that who goes on lying reaches the limit below.
+ */
+export const DISTRUST_MS: number = 15_000
+export const MAX_DISTRUST_MS: number = 480_000
 /** False proofs of one connection; so many within a minute end it. */
 export const MAX_FALSE_PROOFS_PER_MINUTE: number = 3
 /** Longest name of an extension message, in bytes. */

@@ -3,6 +3,7 @@ import { ArgumentError } from '../errors.ts'
 import { fromUtf8 } from '../util/bytes.ts'
 import type { Codec } from '../util/codec.ts'
 import { decode, encode } from '../util/codec.ts'
+import { LazyMap } from '../util/lazy.ts'
 import { MAX_EXTENSION_NAME_BYTES } from './constants.ts'
 import type { Extension } from './messages.ts'
 import type { PeerSender } from './peer-sender.ts'
@@ -26,7 +27,7 @@ export interface ExtensionHandle<T> {
 
 export class Extensions {
   readonly #peers: () => Iterable<ExtensionPeer>
-  #receivers: Map<string, Receive> = new Map()
+  #receivers: LazyMap<string, Receive> = new LazyMap()
   /** The name that an empty one stands for, per peer. */
   #lastName: WeakMap<ExtensionPeer, string> | null = null
 

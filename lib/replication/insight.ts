@@ -1,5 +1,6 @@
 // Insight: where a log stands towards its peers, told when somebody asks. Looks, and changes nothing.
 import type { Env } from '../env.ts'
+import type { LazyMap } from '../util/lazy.ts'
 import { countHeld, countOffered, countShared } from './model/counting.ts'
 import type { Exchange } from './model/exchange.ts'
 import type { Explanation, Obstacle } from './model/explain.ts'
@@ -29,7 +30,7 @@ export interface PeerStatus {
   readonly uploading: boolean
   /** It wants blocks. */
   readonly downloading: boolean
-  /** It sent something false and is not asked. */
+  /** It sent something false and is not asked for a while. */
   readonly distrusted: boolean
   /** Why it is not asked for anything now; null: nothing keeps us but that there is nothing to ask. */
   readonly waitingBecause: Obstacle | 'frozen' | 'disk' | null
@@ -47,7 +48,7 @@ export interface InsightOptions {
   readonly log: ReplicatedLog
   readonly env: Env
   readonly exchange: Exchange
-  readonly peers: ReadonlyMap<PeerId, Peer>
+  readonly peers: LazyMap<PeerId, Peer>
 }
 
 export class Insight {

@@ -1,11 +1,18 @@
-// Limits: the rate limits that hold for one peer of a log in one direction: the log's, and its own. Owner of nothing:
-// several logs may share a limit.
-import type { RateLimit } from './rate-limit.ts'
+// Limits: the rate limits that hold for one peer of a log in one direction: the log's, its own, and those of the store.
+// Owner of nothing: several logs may share a limit.
 
-export class Limits {
-  readonly #limits: readonly RateLimit[]
+/** What bounds a flow of bytes. */
+export interface Limit {
+  /** So many went through; less than nothing: did not after all. */
+  take(bytes: number, now: number): void
+  /** How long until something more may go through; 0: now. */
+  waitMs(now: number): number
+}
 
-  constructor(limits: readonly (RateLimit | null)[]) {
+export class Limits implements Limit {
+  readonly #limits: readonly Limit[]
+
+  constructor(limits: readonly (Limit | null)[]) {
     this.#limits = limits.filter((limit) => limit !== null)
   }
 

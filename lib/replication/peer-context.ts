@@ -18,6 +18,8 @@ export interface PeerContext {
   readonly env: Env
   /** Somebody here wants the log to be downloaded. */
   isWanted(): boolean
+  /** At this moment, not only a while ago. */
+  isPressing(): boolean
   /** What to tell the peer with that public key if its user lets so much flow. */
   flagsFor(permits: Permits, peer: Uint8Array | null): SyncFlags
   /** The peer may be asked something new. */

@@ -1,12 +1,13 @@
 // Peer: the remote of one log on one connection, once its channel is open. Routes what comes in: one row per message
 // of the table in the architecture, section 7. No state but its parts.
-import { ProofError, ProtocolError } from '../errors.ts'
+import { ProofError } from '../errors.ts'
 import type { Proof } from '../merkle/proof.ts'
 import type { ChannelPort } from '../mux/multiplexer.ts'
 import { ChannelSender } from './channel-sender.ts'
-import { MAX_FALSE_PROOFS_PER_MINUTE, UNSOLICITED_ID } from './constants.ts'
+import { UNSOLICITED_ID } from './constants.ts'
 import { Comparison } from './download/comparison.ts'
 import { Downloader } from './download/downloader.ts'
+import { Trust } from './download/trust.ts'
 import { Flow } from './flow.ts'
 import type { Limits } from './limits.ts'
 import type {
@@ -56,6 +57,7 @@ export class Peer {
   readonly flow: Flow
   readonly send: PeerSender
   readonly #push: Push
+  readonly #trust: Trust
   /** What of this peer's waits in too large a number. */
   readonly #full: { questions: boolean; wants: boolean } = { questions: false, wants: false }
 
@@ -77,9 +79,16 @@ export class Peer {
     this.#channel = channel
     this.#context = context
     this.#load = load
-    this.flow = new Flow(log, env, context.limits.download())
+    this.flow = new Flow(log, env, context.limits.download(keys.remotePublicKey))
     this.send = new ChannelSender(channel, this.flow)
     this.#push = this.#createPush()
+    this.#trust = new Trust({
+      remote,
+      env,
+      falseProofs: load.falseProofs,
+      onRegained: () => context.onDirty(this),
+      onTooMany: (error) => channel.fail(error)
+    })
     this.advertiser = new Advertiser({
       log,
       remote,
@@ -103,6 +112,7 @@ export class Peer {
     this.#uploader?.close()
     this.#push.close()
     this.comparison.close()
+    this.#trust.close()
     this.#context.exchange.removePeer(this.id)
   }
 
@@ -239,27 +249,18 @@ export class Peer {
     this.#downloader?.unpark()
   }
 
-  /** It sent a false proof: it is asked nothing more on this log, and what it was asked before is not judged. */
+  /** It sent a false proof. */
   onFalseProof(error: ProofError): void {
-    if (this.remote.distrusted) return
-    this.remote.distrusted = true
+    if (!this.#trust.lose(error)) return
     for (const asked of this.#context.exchange.abandon(this.id)) this.giveUp(asked)
     // What does not fit our history may be true of another one.
     if (error.code !== 'BAD_MESSAGE') this.comparison.suspect()
-    this.#countFalseProof(error)
   }
 
   /** Of an accusation, of which it may send more although it is asked nothing. */
   #onAccusation(error: unknown): void {
-    if (this.remote.distrusted && error instanceof ProofError) this.#countFalseProof(error)
+    if (this.remote.distrusted && error instanceof ProofError) this.#trust.count(error)
     this.#context.onFault(this, error)
-  }
-
-  /** Too many, and the connection ends. */
-  #countFalseProof(error: ProofError): void {
-    const count = this.#load.falseProofs.count(this.#context.env.now())
-    if (count < MAX_FALSE_PROOFS_PER_MINUTE) return
-    this.#channel.fail(new ProtocolError('LIMIT_EXCEEDED', 'Too many false proofs', error))
   }
 
   onDrain(): void {
@@ -300,7 +301,7 @@ export class Peer {
 
   /** What may go to this peer, asked for or not. */
   #limits(): Limits {
-    this.#uploadLimits ??= this.#context.limits.upload()
+    this.#uploadLimits ??= this.#context.limits.upload(this.remotePublicKey)
     return this.#uploadLimits
   }
 

@@ -1,6 +1,7 @@
 // Pump: once per turn of the event loop, however many events there were, and on its timers, it says what is new,
 // ends what is overdue, and asks what may be asked. Owner of who is dirty. Decides nothing about blocks.
 import type { Env } from '../env.ts'
+import { type LazyMap, LazySet } from '../util/lazy.ts'
 import { MAX_LIMIT_WAIT_MS, TICK_MS } from './constants.ts'
 import type { Exchange } from './model/exchange.ts'
 import type { Peer } from './peer.ts'
@@ -13,14 +14,14 @@ export interface PumpOptions {
   readonly log: ReplicatedLog
   readonly env: Env
   readonly exchange: Exchange
-  readonly peers: ReadonlyMap<number, Peer>
+  readonly peers: LazyMap<number, Peer>
   /** All has been asked that could be. */
   onPumped(): void
 }
 
 export class Pump {
   readonly #options: PumpOptions
-  readonly #dirty: Set<Peer> = new Set()
+  readonly #dirty: LazySet<Peer> = new LazySet()
   #isDue = false
   #timer: Disposable | null = null
   #forkTimer: Disposable | null = null
@@ -128,6 +129,8 @@ export class Pump {
       this.#timer = null
       for (const peer of peers.values()) this.#dirty.add(peer)
       this.#run()
+      // Only here, where each peer has looked at the same ones: in a while it has looked at all.
+      exchange.demand.turn()
     })
   }
 

@@ -1,8 +1,19 @@
 // RateLimit: a number of bytes per second that one log, or several that share it, keep to on average.
 import { ArgumentError } from '../errors.ts'
+import type { Limit } from './limits.ts'
 import { TokenBucket } from './model/token-bucket.ts'
 
-export class RateLimit {
+/** Bytes of blocks and proofs per second. */
+export interface LimitOptions {
+  /** Of all peers of the log together; a RateLimit may be shared by several logs, and changed. */
+  upload?: number | RateLimit
+  download?: number | RateLimit
+  /** Of each peer. */
+  uploadPerPeer?: number
+  downloadPerPeer?: number
+}
+
+export class RateLimit implements Limit {
   readonly #bucket: TokenBucket
 
   /** @throws ArgumentError INVALID_ARGUMENT unless it is a finite number of at least 1 */
@@ -31,6 +42,12 @@ export class RateLimit {
   waitMs(now: number): number {
     return this.#bucket.waitMs(now)
   }
+}
+
+/** A limit as users give it. */
+export function limitOf(limit: number | RateLimit | null | undefined): RateLimit | null {
+  if (limit === undefined || limit === null) return null
+  return limit instanceof RateLimit ? limit : new RateLimit(limit)
 }
 
 /** @throws ArgumentError INVALID_ARGUMENT unless it is a finite number of at least 1 */

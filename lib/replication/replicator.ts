@@ -6,6 +6,7 @@ import type { Proof, ProvenBlock } from '../merkle/proof.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
 import { throwIfAborted } from '../util/abort.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
+import { LazyMap } from '../util/lazy.ts'
 import { Attachments } from './attachments.ts'
 import { STORAGE_RETRY_MS } from './constants.ts'
 import { Reorg, type ReorgPlan } from './download/reorg.ts'
@@ -50,7 +51,7 @@ export class Replicator {
   readonly #exchange: Exchange
   readonly #context: PeerContext
   readonly #attachments: Attachments
-  readonly #peers: Map<number, Peer> = new Map()
+  readonly #peers: LazyMap<number, Peer> = new LazyMap()
   readonly #waits: Waits = new Waits()
   readonly #syncWaits: SyncWaits
   readonly #reorg: Reorg
@@ -116,6 +117,7 @@ export class Replicator {
       extensions: this.extensions,
       limits: this.traffic,
       isWanted: () => this.traffic.activity.isOn,
+      isPressing: () => this.traffic.activity.isPressing,
       flagsFor: (permits, peer) => this.traffic.flagsFor(permits, peer),
       onIdle: (peer) => this.#attachments.of(peer)?.closeIfIdle(),
       onDirty: (peer) => this.#markDirty(peer),

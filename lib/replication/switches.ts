@@ -1,5 +1,5 @@
-// Switches: what may flow, in each direction, with all peers of a log and with single ones. A peer's own setting
-// stands in for the log's. Owner of both. Changed by the user at any time.
+// Switches: what may flow, in each direction, with all peers of a log, or of a store, and with single ones. A peer's own
+// setting stands in for the one for all. Owner of both. Changed by the user at any time.
 import { toHex } from '../util/bytes.ts'
 
 /** Seen from here: what goes out, and what comes in. */

@@ -5,6 +5,7 @@
 import { equalSecrets } from '../crypto/wipe.ts'
 import { abortable } from '../util/abort.ts'
 import { type Deferred, deferred } from '../util/deferred.ts'
+import { LazySet } from '../util/lazy.ts'
 import type { Attachments } from './attachments.ts'
 import type { Exchange } from './model/exchange.ts'
 import type { RemoteLog } from './model/remote-log.ts'
@@ -36,7 +37,7 @@ export interface SyncWaitsOptions {
 
 export class SyncWaits {
   readonly #options: SyncWaitsOptions
-  readonly #waits: Set<SyncWait> = new Set()
+  readonly #waits: LazySet<SyncWait> = new LazySet()
 
   constructor(options: SyncWaitsOptions) {
     this.#options = options

@@ -4,24 +4,15 @@ import type { Env } from '../env.ts'
 import { Activity } from './activity.ts'
 import { MAX_LINGER_MS, MIN_LINGER_MS } from './constants.ts'
 import { Limits } from './limits.ts'
-import { RateLimit } from './rate-limit.ts'
+import { type LimitOptions, limitOf, type RateLimit } from './rate-limit.ts'
+import type { SharedTraffic } from './shared-traffic.ts'
 import { type Direction, type Permits, Switches } from './switches.ts'
 import type { SyncFlags } from './upload/advertiser.ts'
 
-/** Bytes of blocks and proofs per second. */
-export interface LimitOptions {
-  /** Of all peers of the log together; a RateLimit may be shared by several logs, and changed. */
-  upload?: number | RateLimit
-  download?: number | RateLimit
-  /** Of each peer. */
-  uploadPerPeer?: number
-  downloadPerPeer?: number
-}
-
-/** Where the limits of a new peer come from. */
+/** Where the limits of a new peer come from; by its public key, null where the stream below does not tell. */
 export interface LimitSource {
-  upload(): Limits
-  download(): Limits
+  upload(peer: Uint8Array | null): Limits
+  download(peer: Uint8Array | null): Limits
 }
 
 export interface TrafficOptions {
@@ -35,6 +26,8 @@ export interface TrafficOptions {
   readonly push?: boolean
   /** Whether it is wanted as long as it is open, by default; false: only while somebody holds it, or waits. */
   readonly active?: boolean
+  /** What holds besides, for several logs together. */
+  readonly shared?: SharedTraffic
 }
 
 /** Whether blocks may flow to, or from, the peer with that public key. */
@@ -57,6 +50,7 @@ export class Traffic implements LimitSource {
   readonly #allowsPush: boolean
   readonly #upload: RateLimit | null
   readonly #download: RateLimit | null
+  readonly #shared: SharedTraffic | null
 
   constructor(env: Env, options: TrafficOptions, events: TrafficEvents) {
     this.#switches = new Switches(options)
@@ -66,17 +60,20 @@ export class Traffic implements LimitSource {
     this.#allowsPush = options.push ?? false
     this.#upload = limitOf(limits.upload)
     this.#download = limitOf(limits.download)
+    this.#shared = options.shared ?? null
     const { lingerMs = MIN_LINGER_MS + env.random() * (MAX_LINGER_MS - MIN_LINGER_MS) } = options
     const { isBusy, onChange } = events
     this.activity = new Activity({ env, lingerMs, isBusy, onChange })
   }
 
-  upload(): Limits {
-    return new Limits([this.#upload, limitOf(this.#perPeer.uploadPerPeer)])
+  upload(peer: Uint8Array | null): Limits {
+    const shared = this.#shared?.upload.of(peer) ?? null
+    return new Limits([this.#upload, limitOf(this.#perPeer.uploadPerPeer), shared])
   }
 
-  download(): Limits {
-    return new Limits([this.#download, limitOf(this.#perPeer.downloadPerPeer)])
+  download(peer: Uint8Array | null): Limits {
+    const shared = this.#shared?.download.of(peer) ?? null
+    return new Limits([this.#download, limitOf(this.#perPeer.downloadPerPeer), shared])
   }
 
   /** For one peer, or for all that have no setting of their own. null: as the log's again. */
@@ -86,11 +83,17 @@ export class Traffic implements LimitSource {
     this.#events.onChange()
   }
 
+  /** What is shared with other logs was changed. */
+  sharedChanged(): void {
+    this.#events.onChange()
+  }
+
   flagsFor(permits: Permits, peer: Uint8Array | null): SyncFlags {
     const { upload, download } = this.#switches.of(peer)
-    const downloading = download && permits.download && this.activity.isOn
+    const shared = this.#shared?.switches.of(peer) ?? EVERYTHING
+    const downloading = download && shared.download && permits.download && this.activity.isOn
     const allowPush = this.#allowsPush && downloading
-    return { uploading: upload && permits.upload, downloading, allowPush }
+    return { uploading: upload && shared.upload && permits.upload, downloading, allowPush }
   }
 }
 
@@ -102,11 +105,6 @@ export function permitsOf(
   if (authorize === undefined) return EVERYTHING
   const [upload, download] = [ask(authorize, peer, 'upload'), ask(authorize, peer, 'download')]
   return Promise.all([upload, download]).then(([up, down]) => ({ upload: up, download: down }))
-}
-
-function limitOf(limit: number | RateLimit | undefined): RateLimit | null {
-  if (limit === undefined) return null
-  return limit instanceof RateLimit ? limit : new RateLimit(limit)
 }
 
 const EVERYTHING: Permits = { upload: true, download: true }

@@ -2,11 +2,12 @@
 import { ConflictError, StateError } from '../errors.ts'
 import { abortable } from '../util/abort.ts'
 import { type Deferred, deferred } from '../util/deferred.ts'
+import { LazyMap, LazySet } from '../util/lazy.ts'
 import type { NeedId } from './model/types.ts'
 
 export class Waits {
-  readonly #needs: Map<NeedId, Deferred<void>> = new Map()
-  readonly #updates: Set<Deferred<boolean>> = new Set()
+  readonly #needs: LazyMap<NeedId, Deferred<void>> = new LazyMap()
+  readonly #updates: LazySet<Deferred<boolean>> = new LazySet()
 
   /** Resolves when the need is met. @throws AbortError, after onAbort; or what rejectAll says */
   forNeed(id: NeedId, signal: AbortSignal | undefined, onAbort: () => void): Promise<void> {

@@ -2,9 +2,9 @@
 // inside oplog entries stay in memory until a checkpoint has written them (`dirty`, then `frozen`), and are
 // looked up there first. It does not know which bytes are held nor whether they are right: the reader hashes.
 // Owner: the core's state. Design: reliability.md sections 4.2, 5.4 and 5.6.
-import { BufferPool } from '../util/buffer-pool.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
 import { copyOf } from '../util/bytes.ts'
-import { BLOCK_PAGE_BYTES, CACHED_BLOCK_BYTES, POOL_BYTES, SYNC_READ_BYTES } from './constants.ts'
+import { BLOCK_PAGE_BYTES, CACHED_BLOCK_BYTES, SYNC_READ_BYTES } from './constants.ts'
 import type { File } from './file.ts'
 import { type PageCache, PagedFile } from './page-cache.ts'
 import { ScatteredWrites } from './scattered-writes.ts'
@@ -22,11 +22,12 @@ export class BlockFile {
   #frozen: Piece[] = []
   /** The page that was wanted last and not cached. */
   #lastMissed = -2
-  readonly #buffers: BufferPool = new BufferPool(POOL_BYTES, CACHED_BLOCK_BYTES)
+  readonly #buffers: BufferPool
 
   constructor(file: File, cache: PageCache) {
     this.#file = file
     this.#pages = new PagedFile(file, BLOCK_PAGE_BYTES, cache)
+    this.#buffers = cache.buffers
   }
 
   /** Keeps a view of the bytes, which must not change any more, until a checkpoint has written them. */

@@ -23,8 +23,8 @@ export const PRESENCE_PAGE_BITS: number = (PRESENCE_PAGE_BYTES - PRESENCE_PAGE_P
 
 /** A half is prewritten with zeros up to this, then to twice that, and so on: later syncs change no length. */
 export const FIRST_PREWRITE_BYTES: number = 16 * 1024
-/** Cached pages of all files of one log. Bench: random reads of a 200,000-block log. */
-export const CACHE_BYTES: number = 24 * 1024 * 1024
+/** Cached pages of all files of one log, and buffers. Bench: random reads of a 200,000-block log. */
+export const CACHE_BYTES: number = 28 * 1024 * 1024
 /** 256 records: the nodes of 128 blocks lie in one page. A multiple of NODE_BYTES. */
 export const NODE_PAGE_BYTES: number = 256 * NODE_BYTES
 export const BLOCK_PAGE_BYTES: number = 16 * 1024
@@ -35,8 +35,9 @@ export const CACHED_BLOCK_BYTES: number = 4 * 1024
  * the thread pool and back takes (bench: copy-64k-tcp).
  */
 export const SYNC_READ_BYTES: number = 64 * 1024
-/** Buffers of read blocks that are kept to be used again. */
+/** Buffers of read blocks that are kept to be used again: so many, and this share of the cache at most. */
 export const POOL_BYTES: number = 4 * 1024 * 1024
+export const POOL_SHARE: number = 1 / 7
 /** Writes up to here may be done synchronously at level `process`. */
 export const SYNC_WRITE_BYTES: number = 128 * 1024
 /** Pieces of a checkpoint up to here are written at once, so many of them before the event loop gets its turn. */

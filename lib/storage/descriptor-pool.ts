@@ -1,61 +1,73 @@
-// DescriptorPool: files of a directory without a descriptor each. A file is opened when it is first used, made when it
-// is first written, and closed again when others need its place; its users notice nothing.
+// DescriptorPool: how many descriptors the files of a store may have together. A file opens its own when it needs it, and
+// gives it up when others need the place.
 //
-// Invariant: a descriptor with writes that no sync has covered is synced before it is closed, so that a failure to
-// write them back is told to somebody. It then is the file's for ever: a failed sync is final. The names of files and
-// directories made here are synced along with the first sync of their content.
-// Owner: StoreFiles. Design: reliability.md sections 1 and 14.
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fdatasyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  read,
-  readSync,
-  statSync,
-  writeSync,
-  writev
-} from 'node:fs'
-import { dirname, join } from 'node:path'
-import RandomAccessFile from 'random-access-file'
-import { pathsUp, syncDirectories } from './directory-sync.ts'
-import { dropBytes, pastTheEnd } from './disk-storage.ts'
-import type { RandomAccess } from './file.ts'
+// Invariant: there never are more descriptors than `maxOpen`. What keeps one over a turn of the event loop (a long read
+// or write, a sync, that of a directory, too) first enters, and all but one may be inside: so one can always give way.
+// Owner: StoreFiles. Design: reliability.md section 14.
 
-type Done = (error: Error | null) => void
+import { ClockRing, type RingElement } from '../util/clock-ring.ts'
 
-const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
+/** A file with a descriptor. */
+export interface Holder extends RingElement {
+  /** Closes its descriptor, and says so, if it is not in use; may refuse if it need not sync now. */
+  giveWay(mustSync: boolean): boolean
+  close(callback: (error: Error | null) => void): void
+}
+
+/** One in use, and one that can give way. */
+export const MIN_OPEN_FILES = 2
 
 export class DescriptorPool {
   readonly maxOpen: number
-  /** In the order of opening, or of having been spared. */
-  readonly #open: Set<PooledFile> = new Set()
+  readonly #open: ClockRing<Holder> = new ClockRing()
+  /** Descriptors of others than the pool's files: of directories, and of holes that are being made. */
+  #lent = 0
+  #inside = 0
+  readonly #waiting: (() => void)[] = []
 
-  /** @param maxOpen descriptors held, unless more are in use at the same moment */
+  /** @param maxOpen MIN_OPEN_FILES at least */
   constructor(maxOpen: number) {
     this.maxOpen = maxOpen
   }
 
   get openCount(): number {
-    return this.#open.size
+    return this.#open.size + this.#lent
   }
 
-  /** A file of the pool. The directory it lies in is made with its first write, below `root`, which exists. */
-  file(root: string, name: string): PooledFile {
-    return new PooledFile(this, root, name)
+  /** Runs it now, or when others have left; up to leave it may keep one descriptor from being closed. */
+  enter(run: () => void): void {
+    if (this.#inside >= this.maxOpen - 1) {
+      this.#waiting.push(run)
+      return
+    }
+    this.#inside++
+    run()
   }
 
-  /** For the file, which is about to open. @throws what syncing the one that has to give way throws: never */
+  leave(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#inside--
+    else queueMicrotask(next)
+  }
+
+  /** For one who is inside, and opens a descriptor that is no file's of the pool; or some, one after the other. */
+  lend(): void {
+    this.makeRoom()
+    this.#lent++
+  }
+
+  takeBack(): void {
+    this.#lent--
+  }
+
+  /** For whoever is about to open one; what the sync of the file that gives way fails with, is that file's to tell. */
   makeRoom(): void {
-    let looks = 2 * this.#open.size
-    while (this.#open.size >= this.maxOpen && looks-- > 0) {
-      const [oldest] = this.#open
-      if (oldest === undefined) return
-      this.#open.delete(oldest)
-      if (!oldest.giveWay(looks < this.#open.size)) this.#open.add(oldest)
+    const files = this.#open.size
+    let looks = 2 * files
+    while (this.openCount >= this.maxOpen && looks-- > 0) {
+      const next = this.#open.atHand()
+      if (next === undefined) return
+      if (!next.giveWay(looks < files)) this.#open.skip()
     }
   }
 
@@ -64,254 +76,11 @@ export class DescriptorPool {
     for (const file of [...this.#open]) file.close(() => {})
   }
 
-  opened(file: PooledFile): void {
+  opened(file: Holder): void {
     this.#open.add(file)
   }
 
-  closed(file: PooledFile): void {
-    this.#open.delete(file)
-  }
-}
-
-export class PooledFile implements RandomAccess {
-  readonly #pool: DescriptorPool
-  readonly #root: string
-  readonly #path: string
-  #fd = -1
-  /** Operations on their way, which need the descriptor. */
-  #pins = 0
-  #used = false
-  /** Goes up with every write, at its end at the latest; a sync covers those counted before it. */
-  #writes = 0
-  #syncedWrites = 0
-  #failure: Error | null = null
-  /** Directories whose new names are to be synced. */
-  #unsyncedNames: readonly string[] = []
-
-  constructor(pool: DescriptorPool, root: string, name: string) {
-    this.#pool = pool
-    this.#root = root
-    this.#path = join(root, name)
-  }
-
-  get isDirty(): boolean {
-    return this.#writes > this.#syncedWrites || this.#unsyncedNames.length > 0
-  }
-
-  open(callback: Done): void {
-    callback(null)
-  }
-
-  close(callback: Done): void {
-    let failure: Error | null = null
-    try {
-      if (this.#pins === 0) this.#release()
-    } catch (error) {
-      failure = error as Error
-    }
-    callback(failure)
-  }
-
-  stat(callback: (error: Error | null, stat?: { size: number; blocks?: number }) => void): void {
-    let found = { size: 0, blocks: 0 }
-    let failure: Error | null = null
-    try {
-      found = statSync(this.#path, { throwIfNoEntry: false }) ?? found
-    } catch (error) {
-      failure = error as Error
-    }
-    callback(failure, found)
-  }
-
-  /** What tells the file from a copy of it. */
-  inode(): bigint {
-    return statSync(this.#path, { bigint: true }).ino
-  }
-
-  /** The file is there, if empty. */
-  create(): void {
-    this.#descriptor(true)
-  }
-
-  read(
-    offset: number,
-    byteLength: number,
-    callback: (error: Error | null, bytes?: Uint8Array) => void
-  ): void {
-    const fd = this.#pin(false)
-    const bytes = Buffer.allocUnsafeSlow(byteLength)
-    let done = 0
-    const next = (): void => {
-      read(fd, bytes, done, byteLength - done, offset + done, (error, count) => {
-        done += count
-        if (error === null && count > 0 && done < byteLength) return next()
-        this.#unpin()
-        if (error) callback(error)
-        else if (done < byteLength) callback(pastTheEnd())
-        else callback(null, bytes)
-      })
-    }
-    next()
-  }
-
-  readNow(offset: number, target: Uint8Array): void {
-    const fd = this.#descriptor(false)
-    let done = 0
-    while (done < target.byteLength) {
-      const count = readSync(fd, target, done, target.byteLength - done, offset + done)
-      if (count === 0) throw pastTheEnd()
-      done += count
-    }
-  }
-
-  write(offset: number, bytes: Uint8Array, callback: Done): void {
-    this.writev(offset, [bytes], callback)
-  }
-
-  writev(offset: number, parts: readonly Uint8Array[], callback: Done): void {
-    const fd = this.#pin(true)
-    this.#writes++
-    const next = (at: number, left: readonly Uint8Array[]): void => {
-      writev(fd, left, at, (error, written) => {
-        const rest = error ? [] : dropBytes(left, written)
-        if (rest.length > 0 && written > 0) return next(at + written, rest)
-        // Once more, as a sync that began in between does not cover it.
-        this.#writes++
-        this.#unpin()
-        callback(error ?? (rest.length > 0 ? new Error('Nothing could be written') : null))
-      })
-    }
-    next(offset, parts)
-  }
-
-  writeNow(offset: number, bytes: Uint8Array): void {
-    const fd = this.#descriptor(true)
-    this.#writes++
-    let done = 0
-    while (done < bytes.byteLength) {
-      const count = writeSync(fd, bytes, done, bytes.byteLength - done, offset + done)
-      if (count === 0) throw new Error('Nothing could be written')
-      done += count
-    }
-  }
-
-  truncate(byteLength: number, callback: Done): void {
-    let failure: Error | null = null
-    try {
-      this.truncateNow(byteLength)
-    } catch (error) {
-      failure = error as Error
-    }
-    callback(failure)
-  }
-
-  truncateNow(byteLength: number): void {
-    const fd = this.#descriptor(true)
-    this.#writes++
-    ftruncateSync(fd, byteLength)
-  }
-
-  /** A hole, where the system and random-access-file's optional native part know how. */
-  del(offset: number, byteLength: number, callback: Done): void {
-    const file = new RandomAccessFile(this.#path, { writable: true })
-    file.open((failed) => {
-      if (failed) return callback(failed)
-      file.del(offset, byteLength, (error) => {
-        this.#writes++
-        file.close(() => callback(error))
-      })
-    })
-  }
-
-  sync(callback: Done): void {
-    if (this.#failure !== null || !this.isDirty) {
-      callback(this.#failure)
-      return
-    }
-    const fd = this.#pin(true)
-    const writes = this.#writes
-    const names = this.#unsyncedNames
-    fdatasync(fd, (error) => {
-      this.#unpin()
-      if (error) return callback(this.#fail(error))
-      this.#syncedWrites = Math.max(this.#syncedWrites, writes)
-      syncDirectories(names, (failed) => {
-        if (failed) return callback(this.#fail(failed))
-        if (this.#unsyncedNames === names) this.#unsyncedNames = []
-        callback(null)
-      })
-    })
-  }
-
-  /** Gives its descriptor up, if that can be: not while it is in use; spared once if it was used, or has to be synced. */
-  giveWay(mustSync: boolean): boolean {
-    if (this.#pins > 0) return false
-    if (!mustSync && (this.#used || this.#writes > this.#syncedWrites)) {
-      this.#used = false
-      return false
-    }
-    try {
-      this.#release()
-    } catch (error) {
-      this.#fail(error)
-    }
-    return true
-  }
-
-  #release(): void {
-    if (this.#fd === -1) return
-    const fd = this.#fd
-    this.#fd = -1
-    this.#pool.closed(this)
-    try {
-      if (this.#writes > this.#syncedWrites) fdatasyncSync(fd)
-      this.#syncedWrites = this.#writes
-    } catch (error) {
-      throw this.#fail(error)
-    } finally {
-      closeSync(fd)
-    }
-  }
-
-  #pin(forWriting: boolean): number {
-    const fd = this.#descriptor(forWriting)
-    this.#pins++
-    return fd
-  }
-
-  #unpin(): void {
-    this.#pins--
-  }
-
-  #descriptor(forWriting: boolean): number {
-    if (this.#failure !== null && forWriting) throw this.#failure
-    this.#used = true
-    if (this.#fd === -1) {
-      this.#pool.makeRoom()
-      this.#fd = forWriting
-        ? this.#openOrMake()
-        : openSync(this.#path, constants.O_RDWR | NO_FOLLOW)
-      this.#pool.opened(this)
-    }
-    return this.#fd
-  }
-
-  #openOrMake(): number {
-    try {
-      return openSync(this.#path, constants.O_RDWR | NO_FOLLOW)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-    const directory = dirname(this.#path)
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | NO_FOLLOW, 0o600)
-    // Its name lies in the directory; those of the directories on the way, if any are new, in theirs.
-    this.#unsyncedNames = made === undefined ? [directory] : pathsUp(directory, this.#root)
-    return fd
-  }
-
-  #fail(error: unknown): Error {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error))
-    return this.#failure
+  closed(file: Holder): void {
+    this.#open.remove(file)
   }
 }

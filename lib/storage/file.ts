@@ -1,7 +1,9 @@
 // File: promises over one random-access-storage object, with its length known. Errors are StorageErrors that
-// name file and byte offset. The storages are made elsewhere: disk-storage.ts, descriptor-pool.ts, memory-storage.ts.
+// name file and byte offset. The storages are made elsewhere: disk-storage.ts, pooled-file.ts, memory-storage.ts.
 // Design: reliability.md section 4, costs in spec libraries.md. The owner of a File is LogFiles.
 import { StorageError } from '../errors.ts'
+import { allocateOwn } from '../util/bytes.ts'
+import { SYNC_READ_BYTES } from './constants.ts'
 
 type Done = (error: Error | null) => void
 
@@ -89,6 +91,11 @@ export class File {
   /** Exactly that many bytes. @throws StorageError READ_FAILED, also beyond the end */
   async read(offset: number, byteLength: number): Promise<Uint8Array> {
     if (byteLength === 0) return new Uint8Array(0)
+    if (byteLength <= SYNC_READ_BYTES && this.canReadNow) {
+      const bytes = allocateOwn(byteLength)
+      this.readNow(offset, bytes)
+      return bytes
+    }
     let result: Uint8Array | undefined
     await this.#attempt('READ_FAILED', 'read', offset, (done) =>
       this.#storage.read(offset, byteLength, (error, bytes) => {

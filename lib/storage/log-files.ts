@@ -43,6 +43,8 @@ export class LogFiles {
   readonly cache: PageCache
   /** They lie in a copy of a store: a log that is new here may have a history there. */
   readonly inCopy: boolean
+  /** Somebody else notes that the log is there: the index of its store. */
+  readonly isIndexed: boolean
   readonly #place: LogPlace
   #closed = false
 
@@ -55,6 +57,7 @@ export class LogFiles {
     this.directory = place.directory
     this.readOnly = place.readOnly
     this.inCopy = place.ofStore?.isCopy ?? false
+    this.isIndexed = place.ofStore !== undefined
     this.#place = place
     this.cache = typeof cache === 'number' ? new PageCache(cache) : cache
   }

@@ -26,6 +26,11 @@ import {
 } from './oplog-format.ts'
 import { isZero } from './page-cache.ts'
 
+/** Read at once: all of a short oplog. */
+const FIRST_READ_BYTES = 32 * 1024
+/** A multiple of the entries' alignment. */
+const STRIDE_BYTES = 1024
+
 /** Where the next entry goes and what it links to. */
 export interface OplogPosition {
   readonly half: number
@@ -68,7 +73,7 @@ export async function scanOplog(file: File, othersHaveContent: boolean): Promise
     if (othersHaveContent) throw corrupt(file, 0, 'it is empty, but other files of the log are not')
     return { kind: 'empty' }
   }
-  const head = await file.read(0, Math.min(file.byteLength, HALVES_OFFSET))
+  const head = await file.read(0, Math.min(file.byteLength, FIRST_READ_BYTES))
   const identity = readIdentity(head)
   if (identity === null) {
     if (othersHaveContent || !isZero(await tailOf(file))) {
@@ -90,12 +95,8 @@ async function scanHalves(file: File, head: Uint8Array, identity: Identity): Pro
   const seal = Math.max(
     ...SEAL_OFFSETS.map((offset) => decodeSeal(head.subarray(offset, offset + SECTOR_BYTES), seed))
   )
-  const end = HALVES_OFFSET + 2 * identity.halfBytes
-  const bytes = new Uint8Array(Math.max(HALVES_OFFSET, Math.min(file.byteLength, end)))
-  bytes.set(head)
-  if (bytes.byteLength > HALVES_OFFSET) {
-    bytes.set(await file.read(HALVES_OFFSET, bytes.byteLength - HALVES_OFFSET), HALVES_OFFSET)
-  }
+  const end = Math.min(file.byteLength, HALVES_OFFSET + 2 * identity.halfBytes)
+  const bytes = await wholeOf(file, head, Math.max(HALVES_OFFSET, end))
   const area: Area = { bytes, halfBytes: identity.halfBytes, seed }
   const chains = [readChain(area, 0), readChain(area, 1)]
   const newest = chains.reduce((a, b) => (lastSeqOf(b) > lastSeqOf(a) ? b : a))
@@ -135,13 +136,39 @@ async function scanHalves(file: File, head: Uint8Array, identity: Identity): Pro
   return { kind: 'log', scan }
 }
 
+/** The first bytes of the file, beyond its end zeros, of which those at the head have been read. */
+async function wholeOf(file: File, head: Uint8Array, byteLength: number): Promise<Uint8Array> {
+  if (head.byteLength >= byteLength) return head.subarray(0, byteLength)
+  const rest = Math.min(file.byteLength, byteLength) - head.byteLength
+  const bytes = new Uint8Array(byteLength)
+  bytes.set(head)
+  if (rest > 0) bytes.set(await file.read(head.byteLength, rest), head.byteLength)
+  return bytes
+}
+
+/** Most of an oplog is zeros, which are passed in strides: the last place behind which the search must go on. */
+function lastZero(bytes: Uint8Array, at: number): number {
+  if (at % STRIDE_BYTES !== 0) return at
+  let end = at
+  while (
+    end + STRIDE_BYTES <= bytes.byteLength &&
+    isZero(bytes.subarray(end, end + STRIDE_BYTES))
+  ) {
+    end += STRIDE_BYTES
+  }
+  return end === at ? at : end - ENTRY_ALIGNMENT
+}
+
 /** Whether anything behind the entry looks like one of the same use of its half. */
 function hasLeftovers(area: Area, last: Entry): boolean {
   const end = endOfHalf(area, last.byteOffset)
   const view = viewOf(area.bytes)
   let at = last.byteOffset + entrySpaceOf(last)
   for (; at + ENTRY_HEADER_BYTES <= end; at += ENTRY_ALIGNMENT) {
-    if (view.getUint32(at, true) < ENTRY_HEADER_BYTES) continue
+    if (view.getUint32(at, true) < ENTRY_HEADER_BYTES) {
+      at = lastZero(area.bytes, at)
+      continue
+    }
     const prefix = peekEntry(area.bytes, at, end)
     if (prefix !== null && prefix.seq > last.seq && equalBytes(prefix.salt, last.salt)) return true
   }
@@ -245,7 +272,11 @@ function findLost(area: Area, seq: number, syncedAbove: number): number {
   const last = bytes.byteLength - ENTRY_HEADER_BYTES
   for (let at = HALVES_OFFSET; at <= last && budget > 0; at += ENTRY_ALIGNMENT) {
     const byteLength = view.getUint32(at, true)
-    if (byteLength < ENTRY_HEADER_BYTES || byteLength > area.halfBytes) continue
+    if (byteLength < ENTRY_HEADER_BYTES) {
+      at = lastZero(bytes, at)
+      continue
+    }
+    if (byteLength > area.halfBytes) continue
     const end = endOfHalf(area, at)
     const prefix = peekEntry(bytes, at, end)
     if (prefix === null || prefix.seq <= seq || prefix.syncedSeq <= syncedAbove) continue

@@ -1,10 +1,14 @@
 // Pages of files in memory, bounded in bytes: the one cache of a log's storage. A page that was used since the
 // last sweep survives it once (second chance), so a hit costs one map look-up and no reordering.
+// Beside the pages it keeps a few buffers to be used again, within the same bound. All logs of a store share one cache.
 // Pages hold what the file holds; what is not yet written lives with its owner, who looks there first.
+import { BufferPool } from '../util/buffer-pool.ts'
 import { equalBytes } from '../util/bytes.ts'
+import { ClockRing, NO_SLOT, type RingElement } from '../util/clock-ring.ts'
+import { CACHED_BLOCK_BYTES, POOL_BYTES, POOL_SHARE } from './constants.ts'
 import type { File } from './file.ts'
 
-export interface Page {
+export interface Page extends RingElement {
   readonly pageNumber: number
   readonly bytes: Uint8Array
   /** Which records' checksums have been checked since the page was read; the owner's to use. */
@@ -14,14 +18,21 @@ export interface Page {
 }
 
 export class PageCache {
+  /** Of pages. */
   readonly maxBytes: number
+  /** For blocks that are read and let go of. */
+  readonly buffers: BufferPool
   #bytes = 0
-  readonly #pages: Set<Page> = new Set()
+  readonly #pages: ClockRing<Page> = new ClockRing()
 
+  /** @param maxBytes of pages and buffers together; of one page at least */
   constructor(maxBytes: number) {
-    this.maxBytes = maxBytes
+    const ofBuffers = Math.min(POOL_BYTES, Math.floor(maxBytes * POOL_SHARE))
+    this.maxBytes = maxBytes - ofBuffers
+    this.buffers = new BufferPool(ofBuffers, CACHED_BLOCK_BYTES)
   }
 
+  /** Of pages. */
   get byteLength(): number {
     return this.#bytes
   }
@@ -33,19 +44,20 @@ export class PageCache {
   }
 
   remove(page: Page): void {
-    if (this.#pages.delete(page)) this.#bytes -= page.bytes.byteLength
+    if (this.#pages.remove(page)) this.#bytes -= page.bytes.byteLength
   }
 
+  /** Twice round at most: what was used is spared once. */
   #sweep(keep: Page): void {
-    for (const page of this.#pages) {
-      if (this.#bytes <= this.maxBytes) return
-      if (page === keep) continue
-      this.#pages.delete(page)
-      if (page.used) {
-        page.used = false
-        this.#pages.add(page)
+    let looks = 2 * this.#pages.size
+    while (this.#bytes > this.maxBytes && looks-- > 0) {
+      const page = this.#pages.atHand()
+      if (page === undefined) return
+      if (page === keep || page.used) {
+        if (page !== keep) page.used = false
+        this.#pages.skip()
       } else {
-        this.#bytes -= page.bytes.byteLength
+        this.remove(page)
         page.owner.forget(page)
       }
     }
@@ -156,7 +168,7 @@ export class PagedFile {
 
   #insert(pageNumber: number, bytes: Uint8Array): Page {
     const checked = new Uint8Array(this.#checkedBytes)
-    const page: Page = { pageNumber, bytes, checked, used: true, owner: this }
+    const page: Page = { pageNumber, bytes, checked, used: true, owner: this, slot: NO_SLOT }
     this.#pages.set(pageNumber, page)
     this.#cache.add(page)
     return page

@@ -17,6 +17,7 @@ import { JournaledFile } from './journaled-file.ts'
 import { FILE_NAMES, type FileName } from './log-directory.ts'
 import { memoryStorage } from './memory-storage.ts'
 import { scanOplog } from './oplog-scan.ts'
+import { PooledFile } from './pooled-file.ts'
 import { PRIMARY_KEY_BYTES, readPrimaryKey, writePrimaryKey } from './primary-key-file.ts'
 import { StoreIndex } from './store-index.ts'
 
@@ -191,7 +192,7 @@ export async function openDisk(
   })
   const lock = await DirectoryLock.take(directory, env)
   const pool = new DescriptorPool(options.maxOpenFiles)
-  return { directory, pool, lock, storage: (name) => pool.file(directory, name) }
+  return { directory, pool, lock, storage: (name) => new PooledFile(pool, directory, name) }
 }
 
 function inodeOf(storage: RandomAccess): bigint | null {
@@ -206,6 +207,7 @@ export async function removeFiles(disk: Disk, hex: string): Promise<void> {
   try {
     if (directory !== null) {
       await rm(join(directory, directoryOf(hex)), { recursive: true, force: true })
+      disk.pool?.makeRoom()
       syncDirectoryNow(join(directory, 'logs', hex.slice(0, 2)))
       return
     }

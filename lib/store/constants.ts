@@ -5,9 +5,19 @@ export const MAX_OPEN_FILES = 512
 /** Bytes of file pages of all logs of a store that may be kept in memory. */
 export const STORE_CACHE_BYTES: number = 64 * 1024 * 1024
 /** Logs that are open for peers only. */
-export const MAX_IDLE_LOGS = 1024
+export const MAX_IDLE_LOGS = 16_384
 /** A log that is open for peers only is closed when the last is gone and no block went or came for so long. */
 export const IDLE_AFTER_MS = 60_000
+/**
+ * An open log of which nothing is used for so long rests: only its head stays in memory, and its files are closed. The
+ * next use opens them again, which takes some tenths of a millisecond.
+ */
+export const REST_AFTER_MS = 10_000
+/** With more logs awake than this, each rests after this short while. */
+export const MAX_AWAKE_LOGS = 256
+export const CROWDED_REST_AFTER_MS = 1_000
+/** A log that a peer opens waits so long for the place of another. */
+export const ROOM_WITHIN_MS = 60_000
 /** When others need its place, it gives way if no block went or came for so long. */
 export const BUSY_MS = 2_000
 /** How often that is looked at. */

@@ -1,20 +1,30 @@
 // OpenedStore: what the sessions of one store share: its files, the logs that are open, its connections.
 // Closes with the session that opened it.
+import { RestRoster, type RosterLimits } from '../core/rest-roster.ts'
+import type { RestingParts } from '../core/resting-core.ts'
 import { type Env, systemEnv } from '../env.ts'
 import { StateError, StorageError } from '../errors.ts'
 import { Connections } from '../log/connections.ts'
 import { OpenedLog } from '../log/opened-log.ts'
 import type { Location, LogOptions } from '../log/options.ts'
 import type { Multiplexer } from '../mux/multiplexer.ts'
+import { SharedTraffic } from '../replication/shared-traffic.ts'
+import type { Direction } from '../replication/switches.ts'
+import type { LogFiles } from '../storage/log-files.ts'
 import { StoreFiles } from '../storage/store-files.ts'
 import type { IndexedLog } from '../storage/store-index.ts'
 import { toHex } from '../util/bytes.ts'
 import { Emitter } from '../util/emitter.ts'
 import {
+  BUSY_MS,
+  CROWDED_REST_AFTER_MS,
   IDLE_AFTER_MS,
   JOURNAL_BYTES,
+  MAX_AWAKE_LOGS,
   MAX_IDLE_LOGS,
   MAX_OPEN_FILES,
+  REST_AFTER_MS,
+  ROOM_WITHIN_MS,
   STORE_CACHE_BYTES
 } from './constants.ts'
 import { Hub } from './hub.ts'
@@ -32,8 +42,10 @@ export class OpenedStore {
   readonly env: Env
   readonly registry: Registry
   readonly hub: Hub
+  readonly traffic: SharedTraffic
   readonly connections: Connections
   readonly events: Emitter<StoreEvents> = new Emitter()
+  readonly #resting: RestingParts
   readonly #durability: StoreOptions['durability']
   #closing: Promise<void> | null = null
 
@@ -42,6 +54,9 @@ export class OpenedStore {
     this.env = env
     this.#durability = options.durability
     const { idleLogs = MAX_IDLE_LOGS, idleAfterMs = IDLE_AFTER_MS } = options.limits ?? {}
+    const openFiles = (discoveryKey: Uint8Array): Promise<LogFiles> => files.openLog(discoveryKey)
+    this.#resting = { openFiles, roster: new RestRoster(env, REST_LIMITS) }
+    this.traffic = new SharedTraffic(options)
     this.hub = new Hub({
       env,
       opened: () => this.registry.opened,
@@ -53,6 +68,7 @@ export class OpenedStore {
       env,
       idleLogs,
       idleAfterMs,
+      traffic: this.traffic,
       onOpened: (log) => this.hub.logOpened(log)
     })
     this.connections = new Connections({ attach: (mux: Multiplexer) => this.hub.attach(mux) }, env)
@@ -71,6 +87,11 @@ export class OpenedStore {
       ...(createIfMissing === undefined ? {} : { createIfMissing })
     })
     return new OpenedStore(files, env, options)
+  }
+
+  /** Logs whose files are open. */
+  get awakeCount(): number {
+    return this.#resting.roster.awakeCount
   }
 
   /** Opens the log that is wanted, or makes it, and runs with it before it can close. @throws as Store.get */
@@ -99,6 +120,14 @@ export class OpenedStore {
     await purging.done
   }
 
+  /** For the peer with that public key, or for all; null: as for all again. */
+  setSwitch(direction: Direction, on: boolean | null, peer: Uint8Array | null): void {
+    const { switches } = this.traffic
+    if (peer === null) switches.set(direction, on ?? true)
+    else switches.setFor(peer, direction, on)
+    for (const log of this.registry.opened) log.sharedTrafficChanged()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -116,19 +145,24 @@ export class OpenedStore {
   }
 
   async #open(discoveryKey: Uint8Array, options: LogOptions<unknown>): Promise<OpenedLog> {
-    const files = await this.files.openLog(discoveryKey)
     const { durability = this.#durability } = options
     const shared = {
       ...options,
       env: this.env,
       ...(durability === undefined ? {} : { durability })
     }
-    return OpenedLog.over(files, shared, this.registry)
+    return OpenedLog.owned(discoveryKey, shared, this.registry, this.#resting)
   }
 
   async #useForPeer(discoveryKey: Uint8Array, run: (log: OpenedLog) => void): Promise<void> {
-    if (this.registry.peek(discoveryKey) === null && !this.registry.hasRoom()) {
-      throw new StateError('NOT_WRITABLE', 'Too many logs are open for peers')
+    const end = this.env.now() + ROOM_WITHIN_MS
+    while (this.registry.peek(discoveryKey) === null && !this.registry.hasRoom()) {
+      if (this.#closing !== null || this.env.now() >= end) {
+        throw new StateError('NOT_WRITABLE', 'Too many logs are open for peers')
+      }
+      await new Promise<void>((resolve) => {
+        this.env.setTimer(BUSY_MS, resolve)
+      })
     }
     await this.registry.use(discoveryKey, { open: () => this.#open(discoveryKey, {}), run })
   }
@@ -138,6 +172,12 @@ export class OpenedStore {
     const log = this.files.index.get(discoveryKey)
     if (isNews && log !== undefined) this.events.emit('held', log)
   }
+}
+
+const REST_LIMITS: RosterLimits = {
+  maxAwake: MAX_AWAKE_LOGS,
+  restAfterMs: REST_AFTER_MS,
+  crowdedRestAfterMs: CROWDED_REST_AFTER_MS
 }
 
 /** Whether a log that is open will do for these options. */

@@ -6,12 +6,19 @@ import { createKeyPair, type KeyPair } from '../crypto/key-pair.ts'
 import type { Env } from '../env.ts'
 import { ArgumentError } from '../errors.ts'
 import { checkLogOptions, keyOf, type LogOptions } from '../log/options.ts'
-import { REPLICATION_KEYS } from '../log/traffic.ts'
+import { checkBoolean, checkRates, LIMIT_KEYS, REPLICATION_KEYS } from '../log/traffic.ts'
+import type { LimitOptions } from '../replication/rate-limit.ts'
+import type { LimitChanges } from '../replication/shared-traffic.ts'
+import { MIN_OPEN_FILES } from '../storage/descriptor-pool.ts'
 import type { LogName } from '../storage/store-index.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
 import { keyOfPair, keyPairOfName } from './key-ring.ts'
 
-export interface StoreLimits {
+/**
+ * The rates hold for all logs together, whatever each says for itself besides: `upload` and `download` for all peers,
+ * the others for each peer, whichever logs it has.
+ */
+export interface StoreLimits extends LimitOptions {
   /** Logs that are open for peers only. 1,024 by default. */
   readonly idleLogs: number
   /** Such a log is closed when its last peer is gone for so long; milliseconds, 60,000 by default. */
@@ -36,11 +43,14 @@ export interface StoreOptions {
   durability?: Durability
   /** False: a directory without a store is NOT_FOUND. */
   createIfMissing?: boolean
-  /** Bytes of file pages of all logs that may be kept in memory; 64 MiB by default. */
+  /** Bytes of file pages of all logs, and of buffers, that may be kept in memory; 64 MiB by default. */
   cacheBytes?: number
-  /** File descriptors held by all logs together; 512 by default. */
+  /** File descriptors held by the store and all its logs together, beside that of its lock; 2 or more, 512 by default. */
   maxOpenFiles?: number
   limits?: Partial<StoreLimits>
+  /** False: no log gives, or fetches, any blocks, whatever it says for itself. See setUpload, setDownload. */
+  upload?: boolean
+  download?: boolean
   /** Whether a peer may replicate a log; all by default. What it throws counts as no. */
   authorize?: (request: AccessRequest) => boolean | Promise<boolean>
   /** `discard`: damaged records of the journal are given up; each log finds out for itself what it lost. */
@@ -74,12 +84,14 @@ const STORE_KEYS = [
   'cacheBytes',
   'maxOpenFiles',
   'limits',
+  'upload',
+  'download',
   'authorize',
   'journal',
   'env',
   'signal'
 ]
-const LIMIT_KEYS = ['idleLogs', 'idleAfterMs', 'journalBytes']
+const STORE_LIMIT_KEYS = ['idleLogs', 'idleAfterMs', 'journalBytes', ...LIMIT_KEYS]
 export const STORE_LOG_KEYS: readonly string[] = [
   'name',
   'key',
@@ -100,17 +112,34 @@ const MIN_JOURNAL_BYTES = 4096
 /** @throws ArgumentError */
 export function checkStoreOptions(options: StoreOptions): void {
   checkOptions(options, STORE_KEYS, 'Store.open')
-  const { primaryKey, cacheBytes = 0, maxOpenFiles = 1, limits = {}, journal } = options
+  const {
+    primaryKey,
+    cacheBytes = 0,
+    maxOpenFiles = MIN_OPEN_FILES,
+    limits = {},
+    journal
+  } = options
   if (primaryKey !== undefined) checkBytes(primaryKey, 'primaryKey', 32)
   checkInteger(cacheBytes, 0, 'Store.open: cacheBytes')
-  checkInteger(maxOpenFiles, 1, 'Store.open: maxOpenFiles')
-  checkOptions(limits, LIMIT_KEYS, 'Store.open: limits')
+  checkInteger(maxOpenFiles, MIN_OPEN_FILES, 'Store.open: maxOpenFiles')
+  checkOptions(limits, STORE_LIMIT_KEYS, 'Store.open: limits')
+  checkRates(limits)
+  for (const name of ['upload', 'download'] as const) {
+    if (options[name] !== undefined) checkBoolean(options[name], `Store.open: ${name}`)
+  }
   checkInteger(limits.idleLogs ?? 0, 0, 'limits.idleLogs')
   checkInteger(limits.idleAfterMs ?? 0, 0, 'limits.idleAfterMs')
   checkInteger(limits.journalBytes ?? MIN_JOURNAL_BYTES, MIN_JOURNAL_BYTES, 'limits.journalBytes')
   if (journal !== undefined && journal !== 'discard') {
     throw new ArgumentError('INVALID_ARGUMENT', 'Store.open: journal must be "discard" if given')
   }
+}
+
+/** @throws ArgumentError */
+export function checkLimitChanges(changes: LimitChanges): void {
+  checkOptions(changes, LIMIT_KEYS, 'setLimits')
+  const given = Object.entries(changes).filter(([, limit]) => limit !== null)
+  checkRates(Object.fromEntries(given))
 }
 
 /** @throws ArgumentError */

@@ -9,7 +9,8 @@
 // Owner: OpenedStore.
 import type { Env } from '../env.ts'
 import { StateError } from '../errors.ts'
-import type { OpenedLog } from '../log/opened-log.ts'
+import type { LogOwner, OpenedLog } from '../log/opened-log.ts'
+import type { SharedTraffic } from '../replication/shared-traffic.ts'
 import { background } from '../util/background.ts'
 import { toHex } from '../util/bytes.ts'
 import { BUSY_MS, SWEEP_EVERY_MS } from './constants.ts'
@@ -18,6 +19,7 @@ export interface RegistryParts {
   readonly env: Env
   readonly idleLogs: number
   readonly idleAfterMs: number
+  readonly traffic: SharedTraffic
   /** It is open, and used from now on. */
   onOpened(log: OpenedLog): void
 }
@@ -42,7 +44,7 @@ interface Entry {
   usedAt: number
 }
 
-export class Registry {
+export class Registry implements LogOwner {
   readonly #parts: RegistryParts
   readonly #entries: Map<string, Entry> = new Map()
   #timer: Disposable | null = null
@@ -50,6 +52,10 @@ export class Registry {
 
   constructor(parts: RegistryParts) {
     this.#parts = parts
+  }
+
+  get traffic(): SharedTraffic {
+    return this.#parts.traffic
   }
 
   /** Logs that are open. */
@@ -246,6 +252,6 @@ function activeAt({ usedAt, log }: Entry): number {
 
 /** Whoever has it open would only open it again. */
 function hasPeers({ log }: Entry): boolean {
-  for (const _ of log?.replicator.peers ?? []) return true
+  for (const _ of log?.peers ?? []) return true
   return false
 }

@@ -6,8 +6,10 @@ import type { Connections } from '../log/connections.ts'
 import { type ConnectOptions, type EncryptedStream, multiplexerOf } from '../log/connections.ts'
 import { Log } from '../log/log.ts'
 import type { Location } from '../log/options.ts'
+import { type SwitchOptions, switchedPeer } from '../log/traffic.ts'
 import type { Mux } from '../mux/mux.ts'
 import type { Protomux } from '../mux/shared-mux.ts'
+import type { LimitChanges } from '../replication/shared-traffic.ts'
 import type { RawDuplex } from '../secret-stream/raw-duplex.ts'
 import type { SecretStream } from '../secret-stream/secret-stream.ts'
 import type { IndexedLog, LogName } from '../storage/store-index.ts'
@@ -19,6 +21,7 @@ import { Resource } from '../util/resource.ts'
 import { childNamespace, keyPairOfName, ROOT_NAMESPACE } from './key-ring.ts'
 import { OpenedStore } from './opened-store.ts'
 import {
+  checkLimitChanges,
   checkStoreOptions,
   STORE_LOG_KEYS,
   type StoreLogOptions,
@@ -42,10 +45,12 @@ export interface StoreStats {
   readonly logs: number
   readonly openLogs: number
   readonly idleLogs: number
+  /** Of the open ones, those that are at rest: nothing was asked of them for a while, and their files are closed. */
+  readonly restingLogs: number
   readonly connections: number
   /** Descriptors of files. */
   readonly openFiles: number
-  /** Bytes of file pages in memory. */
+  /** Bytes of file pages, and of buffers, in memory: `cacheBytes` at most. */
   readonly cachedBytes: number
 }
 
@@ -199,6 +204,28 @@ export class Store extends Resource {
     if (this.#opened.files.index.has(discoveryKey)) await this.#opened.purge(discoveryKey)
   }
 
+  /** Changes the rates that are named, within a second; null lifts one. @throws ArgumentError */
+  setLimits(changes: LimitChanges): void {
+    this.assertOpen('store')
+    checkLimitChanges(changes)
+    this.#opened.traffic.setLimits(changes)
+  }
+
+  /**
+   * Whether peers get blocks of any log from here; of one peer only, with its key: null is as for all again. A log that
+   * says no for itself gives none, whatever the store says. @throws ArgumentError
+   */
+  setUpload(on: boolean | null, options: SwitchOptions = {}): void {
+    this.assertOpen('store')
+    this.#opened.setSwitch('upload', on, switchedPeer('upload', on, options))
+  }
+
+  /** Whether blocks of any log are fetched from peers; otherwise as setUpload. @throws ArgumentError */
+  setDownload(on: boolean | null, options: SwitchOptions = {}): void {
+    this.assertOpen('store')
+    this.#opened.setSwitch('download', on, switchedPeer('download', on, options))
+  }
+
   /** What the store costs at this moment. */
   stats(): StoreStats {
     const { files, registry, hub } = this.#opened
@@ -206,9 +233,10 @@ export class Store extends Resource {
       logs: files.index.size,
       openLogs: registry.size,
       idleLogs: registry.idleCount,
+      restingLogs: registry.size - this.#opened.awakeCount,
       connections: hub.size,
       openFiles: files.openFiles,
-      cachedBytes: files.cache.byteLength
+      cachedBytes: files.cache.byteLength + files.cache.buffers.byteLength
     }
   }
 

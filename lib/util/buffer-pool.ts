@@ -14,6 +14,11 @@ export class BufferPool {
     this.minByteLength = minByteLength
   }
 
+  /** Of buffers that wait to be used. */
+  get byteLength(): number {
+    return this.#freeBytes
+  }
+
   /** Uninitialised bytes that nobody else has. */
   take(byteLength: number): Uint8Array {
     const bytes = this.#free.get(byteLength)?.pop()

@@ -53,3 +53,20 @@ export function viewOf(bytes: Uint8Array): DataView {
 export function toBuffer(bytes: Uint8Array): Buffer {
   return b4a.toBuffer(bytes) as Buffer
 }
+
+/** Copies that share one buffer, for what is kept together: each buffer of its own takes some 100 bytes more. */
+export function packed<Parts extends readonly Uint8Array[]>(
+  ...parts: Parts
+): { [Index in keyof Parts]: Uint8Array } {
+  let byteLength = 0
+  for (const part of parts) byteLength += part.byteLength
+  const all = allocateOwn(byteLength)
+  let end = 0
+  const views = parts.map((part) => {
+    const start = end
+    end += part.byteLength
+    all.set(part, start)
+    return all.subarray(start, end)
+  })
+  return views as { [Index in keyof Parts]: Uint8Array }
+}

@@ -3,25 +3,26 @@
 export type Unsubscribe = () => void
 export type EventMap = { [name: string]: readonly unknown[] }
 
-type AnyListener = (...args: readonly unknown[]) => void
+interface Listener<Events> {
+  readonly name: keyof Events
+  call(...args: readonly unknown[]): void
+}
 
 export class Emitter<Events extends EventMap> {
-  #listeners: Map<keyof Events, Set<AnyListener>> = new Map()
+  /** In order of subscription. A list: there are many emitters, each with few listeners. Never changed, but replaced. */
+  #listeners: readonly Listener<Events>[] = NOBODY
 
   /** Calls the listener at each event of that name, in order of subscription, until unsubscribed. */
   on<Name extends keyof Events>(
     name: Name,
     listener: (...args: Events[Name]) => void
   ): Unsubscribe {
-    let listeners = this.#listeners.get(name)
-    if (listeners === undefined) {
-      listeners = new Set()
-      this.#listeners.set(name, listeners)
-    }
-    const entry: AnyListener = (...args) => listener(...(args as unknown as Events[Name]))
-    listeners.add(entry)
+    const call = (...args: readonly unknown[]): void =>
+      listener(...(args as unknown as Events[Name]))
+    const entry: Listener<Events> = { name, call }
+    this.#listeners = [...this.#listeners, entry]
     return () => {
-      listeners.delete(entry)
+      this.#listeners = this.#listeners.filter((each) => each !== entry)
     }
   }
 
@@ -36,12 +37,14 @@ export class Emitter<Events extends EventMap> {
   }
 
   emit<Name extends keyof Events>(name: Name, ...args: Events[Name]): void {
-    const listeners = this.#listeners.get(name)
-    if (listeners === undefined) return
-    for (const listener of [...listeners]) listener(...args)
+    for (const listener of this.#listeners) if (listener.name === name) listener.call(...args)
   }
 
   listenerCount(name: keyof Events): number {
-    return this.#listeners.get(name)?.size ?? 0
+    let count = 0
+    for (const listener of this.#listeners) if (listener.name === name) count++
+    return count
   }
 }
+
+const NOBODY: readonly never[] = []

@@ -1,13 +1,14 @@
 // Life of things that must be closed: open → closing → closed, children first, in reverse order of adoption.
 // The owner closes; a borrower never does.
 import { StateError } from '../errors.ts'
+import { LazySet } from './lazy.ts'
 
 export type Status = 'open' | 'closing' | 'closed'
 
 export abstract class Resource implements AsyncDisposable {
   #status: Status = 'open'
   #closing: Promise<void> | null = null
-  #children: Set<Resource> = new Set()
+  #children: LazySet<Resource> = new LazySet()
 
   get status(): Status {
     return this.#status

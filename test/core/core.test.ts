@@ -119,3 +119,25 @@ test('arguments, keys, closing', async (t) => {
   const missing = Core.open(await LogFiles.open(memoryStorage()), { createIfMissing: false })
   t.is(await codeOf(missing), 'NOT_FOUND')
 })
+
+test('a block that comes again while it is cleared keeps its bytes', async (t) => {
+  const random = seededRandom(5)
+  const core = await Core.open(await LogFiles.open(memoryStorage()))
+  const blocks = Array.from({ length: 8 }, () => random.bytes(100_000))
+  await core.append(blocks)
+  const proof = await core.prove({ ...emptyRequest, block: { index: 3, nodes: 0 } })
+  // Between the change that gives it up, and the freeing of its bytes.
+  const again = new Promise((resolve) => {
+    const off = core.on('applied', () => {
+      off()
+      resolve(core.accept(proof!))
+    })
+  })
+  await core.clear(2, 6)
+  t.is(await again, 'stored')
+  for (const index of [0, 1, 3, 6, 7]) {
+    t.ok(Buffer.from((await core.read(index))!).equals(blocks[index]!), `block ${index}`)
+  }
+  for (const index of [2, 4, 5]) t.absent(core.has(index))
+  await core.close()
+})

@@ -1,6 +1,6 @@
 // Room that goes back to the disk: clear punches holes into `blocks` and says how many bytes the disk really got;
 // info tells what the files take up; purge leaves nothing, also if it is cut short. Real files.
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'brittle'
 import type { Finding } from '../../lib/core/rescue/finding.ts'
@@ -122,11 +122,27 @@ test('a purge that was cut short is finished by whoever opens next', TIMEOUT, as
   }
 })
 
+test('a purge that fails midway has ended the log all the same', TIMEOUT, async (t) => {
+  const directory = await t.tmp()
+  const log = await Log.open(directory)
+  const { key } = log
+  await log.append(fromUtf8('to be forgotten'))
+  rmSync(join(directory, 'nodes'))
+  mkdirSync(join(directory, 'nodes', 'in the way'), { recursive: true })
+  t.is(await errorOf(log.purge()), 'StorageError WRITE_FAILED')
+  rmSync(join(directory, 'nodes'), { recursive: true })
+  const next = await Log.open(directory)
+  t.unlike(next.key, key)
+  await next.close()
+})
+
 test('read only: no purge', async (t) => {
   const directory = await t.tmp()
   await (await Log.open(directory)).close()
   const log = await Log.open(directory, { readOnly: true })
   t.is(await errorOf(log.purge()), 'StateError NOT_WRITABLE')
+  t.is(log.status, 'open', 'nothing is closed by what is refused')
+  t.is((await log.info()).length, 0)
   await log.close()
 })
 

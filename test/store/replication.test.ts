@@ -13,6 +13,7 @@ import { REFUSAL_AFTER_MS } from '../../lib/store/constants.ts'
 import type { StoreOptions } from '../../lib/store/options.ts'
 import { Store } from '../../lib/store/store.ts'
 import { fromUtf8, toHex } from '../../lib/util/bytes.ts'
+import { turns } from '../helpers/attacker.ts'
 import { keepAlive } from '../helpers/keep-alive.ts'
 import { ManualEnv } from '../helpers/manual-env.ts'
 import { until } from '../helpers/replication.ts'
@@ -43,6 +44,15 @@ function muxPair(): [Mux, Mux] {
   const ours = new SecretStream({ raw: inner, isInitiator: true })
   const theirs = new SecretStream({ raw: outer as never, isInitiator: false })
   return [new Mux(ours), new Mux(theirs)]
+}
+
+/** Names of the logs that are open. */
+async function openIn(store: Store): Promise<string[]> {
+  const names: string[] = []
+  for await (const { names: all, length } of store.list()) {
+    if (length !== null) names.push(...all.map(({ name }) => name))
+  }
+  return names
 }
 
 async function lengthsOf(logs: readonly Log[]): Promise<number[]> {
@@ -106,7 +116,7 @@ test('logs open for peers only have a limit, and close after a while', TIMEOUT, 
   const keys: Uint8Array[] = []
   for (let i = 0; i < 6; i++) {
     const log = await before.get({ name: `${i}` })
-    await log.append(fromUtf8(`${i}`))
+    await log.append([fromUtf8(`${i}`), fromUtf8(`${i} again`)])
     keys.push(log.key)
   }
   await before.close()
@@ -117,9 +127,9 @@ test('logs open for peers only have a limit, and close after a while', TIMEOUT, 
   )
   const reader = await openStore(t)
   const stream = connect(t, reader, holder)
-  const read = async (i: number): Promise<string> => {
+  const read = async (i: number, index = 0): Promise<string> => {
     const log = await reader.get({ key: keys[i]! })
-    const text = Buffer.from(await log.get(0)).toString()
+    const text = Buffer.from(await log.get(index)).toString()
     await log.close()
     return text
   }
@@ -127,7 +137,12 @@ test('logs open for peers only have a limit, and close after a while', TIMEOUT, 
   t.is(holder.stats().idleLogs, 3)
   env.advance(5_000)
   t.is(await read(3), '3', 'one without traffic made room')
-  t.is(holder.stats().idleLogs, 3)
+  await turns(50)
+  t.alike(await openIn(holder), ['1', '2', '3'], 'and is not opened for who does not need it')
+  env.advance(5_000)
+  t.is(await read(0, 1), '0 again', 'for who does, it is')
+  await turns(50)
+  t.alike(await openIn(holder), ['0', '2', '3'])
   stream.destroy()
   while (holder.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
   while (holder.stats().openLogs > 0) {

@@ -3,6 +3,7 @@
 // what it held after some whole operation of its own, not before the last promised one nor after the last called one;
 // and goes on, also after a second crash. One seed again: LOGWOOD_SEED.
 import { test } from 'brittle'
+import type { Env } from '../../lib/env.ts'
 import type { Log } from '../../lib/log/log.ts'
 import { Store } from '../../lib/store/store.ts'
 import { toHex } from '../../lib/util/bytes.ts'
@@ -40,12 +41,30 @@ interface Run {
 interface Tally {
   states: number
   nested: number
+  rested: number
 }
 
-function open(disk: SimDisk, random: SeededRandom, journalBytes: number): Promise<Store> {
+/** The clock of every other seed runs faster, so that logs go to rest between the steps. */
+const HASTE = 1_000
+
+function hasty(env: Env): Env {
+  return {
+    ...env,
+    now: () => env.now() * HASTE,
+    setTimer: (delayMs, run) => env.setTimer(delayMs / HASTE, run)
+  }
+}
+
+function open(
+  disk: SimDisk,
+  random: SeededRandom,
+  journalBytes: number,
+  isHasty = false
+): Promise<Store> {
+  const env = seededEnv(random)
   return Store.open(disk.factory, {
     primaryKey: PRIMARY_KEY,
-    env: seededEnv(random),
+    env: isHasty ? hasty(env) : env,
     limits: { journalBytes }
   })
 }
@@ -67,16 +86,22 @@ class Recorder implements Run {
   readonly #journalBytes: number
   readonly #texts: Map<string, string[]> = new Map()
   readonly #forks: Map<string, number> = new Map()
+  readonly #isHasty: boolean
+  /** Logs found at rest. */
+  rested = 0
+  readonly #sessions: Map<string, Log[]> = new Map()
   #store: Store | null = null
   #work: Promise<unknown>[] = []
 
   constructor(seed: number) {
     this.#random = seededRandom(seed)
+    this.#isHasty = seed % 2 === 0
     this.#journalBytes = pick(this.#random, [4096, 8192, 16_384, 65_536])
     for (const name of NAMES) {
       this.histories.set(name, { states: ['0/'], called: [], done: [], durable: [] })
       this.#texts.set(name, [])
       this.#forks.set(name, 0)
+      this.#sessions.set(name, [])
     }
   }
 
@@ -93,23 +118,37 @@ class Recorder implements Run {
 
   async #step(): Promise<void> {
     const random = this.#random
-    this.#store ??= await open(this.disk, random, this.#journalBytes)
+    this.#store ??= await open(this.disk, random, this.#journalBytes, this.#isHasty)
+    if (this.#isHasty && random.next() < 0.3) {
+      await this.#settled()
+      // Long enough for the hasty clock.
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      this.rested += this.#store.stats().restingLogs
+    }
     const dice = random.next()
     if (dice < 0.06) {
       await this.#settled()
       await this.#store.close()
       this.#store = null
+      for (const sessions of this.#sessions.values()) sessions.length = 0
       for (const name of NAMES) this.#isDurable(name, this.#last(name))
       return
     }
     const name = pick(random, NAMES)
     const log = await this.#store.get({ name })
+    this.#sessions.get(name)!.push(log)
     if (dice < 0.14) await this.#change(name, log, 'truncate')
     else if (dice < 0.2) await this.#change(name, log, 'clear')
     else if (dice < 0.23) await this.#purge(name, log)
     else if (dice < 0.3) {
       await this.#settled()
-      await log.close()
+      // With the last session the log closes.
+      await Promise.all(
+        this.#sessions
+          .get(name)!
+          .splice(0)
+          .map((each) => each.close())
+      )
       this.#isDurable(name, this.#last(name))
     } else this.#append(name, log, dice < 0.5 ? 'process' : 'power')
     if (random.next() < 0.5) await this.#settled()
@@ -266,13 +305,15 @@ async function judgeRun(
 }
 
 test('disks after a crash of a store', { timeout: 600 * MINUTE_MS }, async (t) => {
-  const tally: Tally = { states: 0, nested: 0 }
+  const tally: Tally = { states: 0, nested: 0, rested: 0 }
   for (const seed of seedList(6, 100)) {
     const run = new Recorder(seed)
     await run.run(30)
+    tally.rested += run.rested
     const share = seedsFor(0.006, 0.3)
     const fault = await judgeRun(run, seed, { sizes: SOME, share }, tally)
     t.is(fault, null, `T-CRASH store, seed ${seed}`)
   }
+  t.ok(tally.rested > 0, 'logs went to rest')
   tellFigures(t, 'T-CRASH store', { ...tally })
 })

@@ -43,12 +43,14 @@ const MAX_LOOKS = 5
 
 export async function audit(opened: Opened, options: AuditOptions = {}): Promise<AuditReport> {
   let last = await look(opened, options)
-  for (let count = 1; count < MAX_LOOKS; count++) {
-    if (last.findings.length === 0 || last.seq === (await lastSeqOf(opened.files))) return last
+  for (let count = 1; count < MAX_LOOKS && last.findings.length > 0; count++) {
     const next = await look(opened, options)
     const ids = new Set(last.findings.map(idOf))
     const findings = next.findings.filter((finding) => ids.has(idOf(finding)))
+    // One look alone can fall between an entry and the writes that follow it.
+    const isAtRest = next.seq === last.seq && next.seq === (await lastSeqOf(opened.files))
     last = { ...next, findings }
+    if (isAtRest) return last
   }
   // Of a file that is made shorter and longer again all the time, not even its end says much.
   const isOurs = !opened.files.readOnly

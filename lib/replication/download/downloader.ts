@@ -94,6 +94,8 @@ export class Downloader {
     try {
       isStored = await this.#store(arrival, earlier)
     } catch (error) {
+      // Whatever it gives when it is asked again, it is not asked for this.
+      if (error instanceof ProofError) this.#correct(asked)
       this.#settle(asked, null, byteLength)
       onFault(error)
       return
@@ -140,6 +142,12 @@ export class Downloader {
   }
 
   #refuse(asked: Asked, byteLength: number): void {
+    this.#correct(asked)
+    this.#settle(asked, null, byteLength)
+  }
+
+  /** The peer does not have, or cannot prove, what it was asked for, although it told so. */
+  #correct(asked: Asked): void {
     const { exchange, remote, log, env } = this.#options
     const { block, hash, upgrade, fork } = asked.request
     const now = env.now()
@@ -153,7 +161,6 @@ export class Downloader {
       else if (hash !== null) remote.lacks(blockOf(hash.nodeIndex))
       if (upgrade !== null) remote.headUnproven(now)
     }
-    this.#settle(asked, null, byteLength)
   }
 }
 

@@ -1,5 +1,7 @@
 // Demand: what local callers wait for, and how much of each is met. Holds no promises and knows no peers;
 // callers are told the ids of the needs that were met.
+import { LazyMap, LazySet } from '../../util/lazy.ts'
+import { MAX_SCAN } from '../constants.ts'
 import type { LocalLog, Need, NeedId } from './types.ts'
 
 export interface RangeNeed {
@@ -23,11 +25,11 @@ export interface SeekNeed {
 
 export class Demand {
   /** Wanted single blocks, least recently looked at first; each with the callers who want it. */
-  readonly blocks: Map<number, Set<NeedId>> = new Map()
-  readonly ranges: Map<NeedId, RangeNeed> = new Map()
-  readonly seeks: Map<NeedId, SeekNeed> = new Map()
-  readonly upgrades: Set<NeedId> = new Set()
-  #blockOf: Map<NeedId, number> = new Map()
+  readonly blocks: LazyMap<number, Set<NeedId>> = new LazyMap()
+  readonly ranges: LazyMap<NeedId, RangeNeed> = new LazyMap()
+  readonly seeks: LazyMap<NeedId, SeekNeed> = new LazyMap()
+  readonly upgrades: LazySet<NeedId> = new LazySet()
+  #blockOf: LazyMap<NeedId, number> = new LazyMap()
   #nextId: NeedId = 1
 
   /** Number of needs that are not met. */
@@ -80,6 +82,12 @@ export class Demand {
     if (callers === undefined) return
     this.blocks.delete(index)
     this.blocks.set(index, callers)
+  }
+
+  /** Of more needs than are looked at for one question, others come first next time. */
+  turn(): void {
+    rotate(this.blocks)
+    rotate(this.ranges)
   }
 
   isWanted(index: number): boolean {
@@ -166,5 +174,16 @@ export class Demand {
     for (const [index, callers] of this.blocks) {
       if (index >= start && index < end) met.push(...callers)
     }
+  }
+}
+
+/** Of a map with more entries than are looked at, those that were go to the end. */
+function rotate<K, V>(map: LazyMap<K, V>): void {
+  if (map.size <= MAX_SCAN) return
+  let moved = 0
+  for (const [key, value] of map) {
+    if (moved++ >= MAX_SCAN) return
+    map.delete(key)
+    map.set(key, value)
   }
 }

@@ -1,6 +1,7 @@
 // Exchange: the front of the model. Facts go in (who is there, what they have, what is wanted, what arrived),
 // one question at a time comes out. Pure: no promises, no clock, no I/O; time and chance are arguments.
 import { assert } from '../../util/assert.ts'
+import { LazyMap } from '../../util/lazy.ts'
 import { MAX_SCAN, REQUEST_TIMEOUT_MS, UPGRADE_TIMEOUT_MS } from '../constants.ts'
 import { Demand } from './demand.ts'
 import {
@@ -45,7 +46,7 @@ export class Exchange {
   readonly inflight: Inflight = new Inflight()
   readonly forks: ForkDemand = new ForkDemand()
   readonly #interest: Interest = new Interest()
-  readonly #peers: Map<PeerId, PeerEntry> = new Map()
+  readonly #peers: LazyMap<PeerId, PeerEntry> = new LazyMap()
   readonly #local: LocalLog
   readonly #random: () => number
   #nextPeer: PeerId = 1

@@ -2,6 +2,7 @@
 // asked → verifying → gone. Arrival frees the peer's window; the block stays claimed, so that nobody is
 // asked for what is being stored. A peer that leaves takes its asked claims with it, not its verifying ones.
 import { Bitfield } from '../../util/bitfield.ts'
+import { LazyMap, LazySet } from '../../util/lazy.ts'
 import { PACE_MEMORY_MS } from '../constants.ts'
 import { Meter } from './meter.ts'
 import type { Asked, PeerId, RequestId } from './types.ts'
@@ -22,14 +23,14 @@ interface PeerClaims {
 export class Inflight {
   /** One bit per block that is asked or being verified. */
   readonly claimed: Bitfield = new Bitfield()
-  #peers: Map<PeerId, PeerClaims> = new Map()
-  #verifying: Set<Asked> = new Set()
+  #peers: LazyMap<PeerId, PeerClaims> = new LazyMap()
+  #verifying: LazySet<Asked> = new LazySet()
   #verifyingBytes = 0
   /** Blocks with more than one claim: how many. */
-  #extra: Map<number, number> = new Map()
+  #extra: LazyMap<number, number> = new LazyMap()
   #upgrade: Asked | null = null
   #manifest: Asked | null = null
-  #seeks: Map<number, Asked> = new Map()
+  #seeks: LazyMap<number, Asked> = new LazyMap()
 
   get verifyingCount(): number {
     return this.#verifying.size

@@ -1,5 +1,7 @@
 // Interest: the regions of the log whose presence we asked each peer to report, now and as it changes (the
 // wire's "want"). Regions are aligned powers of two, which stock peers remember.
+
+import { LazyMap } from '../../util/lazy.ts'
 import { MAX_SCAN, MAX_WANTS, WANT_BLOCKS } from '../constants.ts'
 import type { Demand } from './demand.ts'
 import type { RemoteLog } from './remote-log.ts'
@@ -18,7 +20,7 @@ export interface InterestStep {
 
 export class Interest {
   /** Starts of subscribed regions per peer, oldest first. */
-  #regions: Map<PeerId, Set<number>> = new Map()
+  #regions: LazyMap<PeerId, Set<number>> = new LazyMap()
 
   removePeer(peer: PeerId): void {
     this.#regions.delete(peer)

@@ -26,7 +26,7 @@ export class RemoteLog {
   lengthAcked = 0
   /** It has said anything at all. */
   synced = false
-  /** It sent a false proof: nothing is asked of it on this log any more. */
+  /** It sent a false proof lately: nothing is asked of it on this log for a while. */
   distrusted = false
   /** Blocks 0 up to here are all held. */
   contiguousLength = 0
@@ -86,7 +86,7 @@ export class RemoteLog {
     for (let i = 0; i < words.length; i++) this.#blocks.setWord(start + i * 32, words[i]!)
   }
 
-  /** The peer said that it does not have this block, whatever it announced. */
+  /** The peer said that it does not have this block, or sent a false one, whatever it announced. */
   lacks(index: number): void {
     this.#drop(index, index + 1)
     this.#refused.set(index, true)

@@ -37,6 +37,12 @@ export class TokenBucket {
     return Math.max(1, Math.ceil((-this.#level * 1_000) / this.#bytesPerSecond))
   }
 
+  /** Whether it is as it was in the beginning: all is saved up. */
+  isFull(now: number): boolean {
+    this.#fill(now)
+    return this.#level >= (this.#bytesPerSecond * BURST_MS) / 1_000
+  }
+
   #fill(now: number): void {
     const passed = now - (this.#at ?? now)
     this.#at = now

@@ -6,6 +6,7 @@ import { ProofError } from '../../errors.ts'
 import type { ProvenBlock } from '../../merkle/proof.ts'
 import { emptyRequest, type Proof } from '../../merkle/proof.ts'
 import { Bitfield } from '../../util/bitfield.ts'
+import { LazyMap } from '../../util/lazy.ts'
 import { RateCounter } from '../../util/rate-counter.ts'
 import {
   ANSWER_COST_BYTES,
@@ -55,8 +56,8 @@ export class Uploader implements Served {
   readonly #invalid: RateCounter = new RateCounter()
   /** Blocks that the peer was sent before. */
   readonly #sent: Bitfield = new Bitfield(MAX_SENT_PAGES)
-  #waiting: Map<number, Request> = new Map()
-  #urgent: Map<number, Request> = new Map()
+  #waiting: LazyMap<number, Request> = new LazyMap()
+  #urgent: LazyMap<number, Request> = new LazyMap()
   #slots: Slot[] = []
   /** Of the largest of the last blocks sent. */
   #recentBytes = 0
