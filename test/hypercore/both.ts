@@ -22,10 +22,12 @@ export interface Pipe {
 }
 
 interface PipeEnd {
-  pipe(other: PipeEnd): PipeEnd
+  readonly destroyed: boolean
+  write(chunk: Uint8Array): boolean
+  end(): void
   destroy(): void
   once(event: string, listener: () => void): unknown
-  on(event: string, listener: () => void): unknown
+  on(event: string, listener: (chunk: Uint8Array) => void): unknown
 }
 
 /** What a script may use: makers of cores, and a protocol of what happened. */
@@ -75,7 +77,8 @@ export class Stage {
       (end) => new Promise<void>((resolve) => end.once('close', resolve))
     )
     for (const end of [first, second]) end.on('error', () => {})
-    first.pipe(second).pipe(first)
+    carry(first, second)
+    carry(second, first)
     const pipe: Pipe = {
       first,
       second,
@@ -133,6 +136,21 @@ export class Stage {
     }
     for (const directory of this.#directories) await rm(directory, { recursive: true, force: true })
   }
+}
+
+/**
+ * A line: each chunk arrives a turn later. Two that answer each other for ever within one turn, as cores of different
+ * forks may, would keep every timer from running.
+ */
+function carry(from: PipeEnd, to: PipeEnd): void {
+  const later = (run: () => void): void => {
+    setImmediate(() => {
+      if (!to.destroyed) run()
+    })
+  }
+  from.on('data', (chunk) => later(() => to.write(chunk)))
+  from.on('end', () => later(() => to.end()))
+  from.on('close', () => later(() => to.destroy()))
 }
 
 export type Script = (stage: Stage, core: HypercoreClass) => Promise<void>
