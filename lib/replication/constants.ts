@@ -33,8 +33,8 @@ export const REQUEST_TIMEOUT_MS: number = 10_000
 /** The same for upgrades, of which only one is in flight per log. */
 export const UPGRADE_TIMEOUT_MS: number = 3_000
 /** Who did not deliver an upgrade is asked again after so long, after twice as long the next time, and so on. */
-export const UPGRADE_RETRY_MS: number = 10_000
-export const MAX_UPGRADE_RETRY_MS: number = 80_000
+export const UPGRADE_RETRY_MS: number = 1_000
+export const MAX_UPGRADE_RETRY_MS: number = 64_000
 /** A block in flight for so long may be asked of a second peer. */
 export const DUPLICATE_AFTER_MS: number = 500
 /** … and has taken so many of its peer's usual round trips. */

@@ -16,8 +16,8 @@ export const REST_AFTER_MS = 10_000
 /** With more logs awake than this, each rests after this short while. */
 export const MAX_AWAKE_LOGS = 256
 export const CROWDED_REST_AFTER_MS = 1_000
-/** A log that a peer opens waits so long for the place of another. */
-export const ROOM_WITHIN_MS = 60_000
+/** A log that a peer opens waits so long for the place of another: less than its open does (PAIRING_TIMEOUT_MS). */
+export const ROOM_WITHIN_MS = 20_000
 /** When others need its place, it gives way if no block went or came for so long. */
 export const BUSY_MS = 2_000
 /** How often that is looked at. */
@@ -31,9 +31,10 @@ export const MAX_OPENINGS = 16
  * held here. Longer than it takes to open a log.
  */
 export const REFUSAL_AFTER_MS = 100
-/** Channels of one remote over a connection of a store, and its opens that wait: each some 600 bytes. */
+/** Channels of one remote over a connection of a store, each some 600 bytes, be they open or waiting. */
 export const MAX_STORE_CHANNELS = 16_384
-export const MAX_STORE_WAITING_OPENS = 1_024
+/** No limit of its own: where many wait, the connection is not read (MAX_WAITING_BYTES), and none is turned away. */
+export const MAX_STORE_WAITING_OPENS: number = MAX_STORE_CHANNELS
 /** Opens of logs that are not here are no offence between stores: so many at once, then as ever. */
 export const STORE_VAIN_OPENS = 4_096
 /** Logs that are attached to a new connection before other events have their turn. */

@@ -57,9 +57,9 @@ test('who leaves an upgrade open is asked again, more and more rarely', (t) => {
   exchange.addNeed({ kind: 'range', start: 0, end: 100, linear: false, blocks: null })
   const times = [...asking(exchange, id, 600_000)].filter((asked) => asked.isUpgrade)
   const waits = times.slice(1).map(({ at }, i) => at - times[i]!.at - UPGRADE_TIMEOUT_MS)
-  const expected = [1, 2, 4, 8, 8, 8].map((factor) => factor * UPGRADE_RETRY_MS)
-  t.is(8 * UPGRADE_RETRY_MS, MAX_UPGRADE_RETRY_MS)
-  t.alike(waits.slice(0, 6), expected)
+  const expected = [1, 2, 4, 8, 16, 32, 64, 64, 64].map((factor) => factor * UPGRADE_RETRY_MS)
+  t.is(64 * UPGRADE_RETRY_MS, MAX_UPGRADE_RETRY_MS)
+  t.alike(waits.slice(0, 9), expected)
 })
 
 test('… and at once if it tells of its head again', (t) => {
