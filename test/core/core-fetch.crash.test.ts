@@ -23,6 +23,7 @@ const limitsOf = (seed: number): { [name: string]: number } => ({
   inlineLimitBytes: 600,
   fetchedInlineBytes: seed % 2 === 0 ? 0 : 150,
   checkpointShare: seed % 3 === 0 ? 0.02 : 0.5,
+  restBytes: seed % 5 < 2 ? 4096 : 0,
   syncAfterMs: 1
 })
 

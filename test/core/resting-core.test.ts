@@ -192,6 +192,10 @@ test('nobody is sent to rest who is in use, lacks a block, or has something unsy
   t.absent(await core.rest(), 'a call is under way')
   await under
   await core.flush()
+  const reading = core.read(0)
+  t.absent(await core.rest(), 'a read is under way')
+  t.is(plain(await reading), plain(bytes('a')))
+  await core.flush()
   t.ok(await core.rest())
   await core.clear(0, 1)
   await core.flush()
@@ -199,6 +203,24 @@ test('nobody is sent to rest who is in use, lacks a block, or has something unsy
   t.alike([core.has(0), core.has(1)], [false, true])
   await core.close()
   t.absent(await core.rest(), 'closed')
+})
+
+test('a copy whose last block is not yet synced stays awake', async (t) => {
+  const writer = await Core.open(await LogFiles.open(memoryStorage()))
+  await writer.append([bytes('a')])
+  const bed = new Bed()
+  const { key } = writer
+  const copy = await bed.open({ key })
+  const head = await writer.prove(upgradeTo(1))
+  if (head !== null) await copy.accept(head)
+  const block = await writer.prove({ ...emptyRequest, block: { index: 0, nodes: 0 } })
+  if (block !== null) await copy.accept(block)
+  t.alike([copy.length, copy.contiguousLength], [1, 1])
+  t.absent(await copy.rest())
+  await copy.flush()
+  t.ok(await copy.rest())
+  await copy.close()
+  await writer.close()
 })
 
 test('a rest that is begun is waited for', async (t) => {

@@ -1,4 +1,6 @@
 // Many logs asked for at the same moment: more than wait with a connection, and more than have room. All come.
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Assertions, test } from 'brittle'
@@ -10,6 +12,8 @@ import { ManualEnv } from '../helpers/manual-env.ts'
 
 /** Opens of about 560 logs stop the reading of a connection; those on their way come on top. */
 const MANY = 1_500
+/** As long as it takes until more opens wait than a connection is read for. */
+const WAIT_MS = 300
 const ROOM = 40
 
 async function filled(
@@ -29,22 +33,43 @@ async function filled(
   return [store, keys]
 }
 
-async function readerOf(t: Assertions, store: Store): Promise<Store> {
+async function readerOf(t: Assertions): Promise<Store> {
   const reader = await Store.open(null)
   t.teardown(() => reader.close(), { order: 1 })
-  const [ours, theirs] = [reader.replicate(true), store.replicate(false)] as unknown as Duplex[]
-  for (const stream of [ours!, theirs!]) stream.on('error', () => {})
-  ours!.pipe(theirs!).pipe(ours!)
-  t.teardown(() => ours!.destroy(), { order: 0 })
   return reader
+}
+
+/** Both ends of a connection over loopback, which hands over much at once. */
+async function sockets(t: Assertions): Promise<[Socket, Socket]> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const ours = connect(port, '127.0.0.1')
+  const [theirs] = (await once(server, 'connection')) as [Socket]
+  t.teardown(() => {
+    ours.destroy()
+    theirs.destroy()
+    server.close()
+  })
+  return [ours, theirs]
 }
 
 test(`${MANY} logs asked for at once`, { timeout: 120_000 }, async (t) => {
   keepAlive(t)
-  const [store, keys] = await filled(t, MANY, {})
-  const reader = await readerOf(t, store)
+  let letIn = (): void => {}
+  const allowed = new Promise<boolean>((resolve) => {
+    letIn = () => resolve(true)
+  })
+  const [store, keys] = await filled(t, MANY, { authorize: () => allowed })
+  const reader = await readerOf(t)
+  const [ours, theirs] = await sockets(t)
+  reader.replicateOver(ours, { isInitiator: true })
+  store.replicateOver(theirs, { isInitiator: false })
   const logs = await Promise.all(keys.map((key) => reader.get({ key })))
-  const blocks = await Promise.all(logs.map((log) => log.get(0)))
+  const reading = Promise.all(logs.map((log) => log.get(0)))
+  await sleep(WAIT_MS)
+  letIn()
+  const blocks = await reading
   t.is(blocks.filter((block, i) => Buffer.from(block).toString() === `of ${i}`).length, MANY)
 })
 
@@ -52,7 +77,11 @@ test('where there is room for some only, the others wait for those that are done
   keepAlive(t)
   const env = new ManualEnv()
   const [store, keys] = await filled(t, 3 * ROOM, { env, limits: { idleLogs: ROOM } })
-  const reader = await readerOf(t, store)
+  const reader = await readerOf(t)
+  const [ours, theirs] = [reader.replicate(true), store.replicate(false)] as unknown as Duplex[]
+  for (const stream of [ours!, theirs!]) stream.on('error', () => {})
+  ours!.pipe(theirs!).pipe(ours!)
+  t.teardown(() => ours!.destroy(), { order: 0 })
   const logs = await Promise.all(keys.map((key) => reader.get({ key })))
   let come = 0
   let most = 0
