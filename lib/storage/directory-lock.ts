@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { type Env, systemEnv } from '../env.ts'
 import { StateError } from '../errors.ts'
 import { toHex } from '../util/bytes.ts'
+import { sleep } from '../util/sleep.ts'
 import { LOCK_SETTLE_MS } from './constants.ts'
 
 export interface LockOwner {
@@ -124,9 +125,7 @@ export class DirectoryLock {
 async function settled(env: Env): Promise<void> {
   const { port1 } = new MessageChannel()
   port1.ref()
-  await new Promise<void>((resolve) => {
-    env.setTimer(LOCK_SETTLE_MS, resolve)
-  })
+  await sleep(env, LOCK_SETTLE_MS)
   port1.close()
 }
 

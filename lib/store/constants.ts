@@ -33,7 +33,7 @@ export const MAX_OPENINGS = 16
 export const REFUSAL_AFTER_MS = 100
 /** Channels of one remote over a connection of a store, each some 600 bytes, be they open or waiting. */
 export const MAX_STORE_CHANNELS = 16_384
-/** No limit of its own: where many wait, the connection is not read (MAX_WAITING_BYTES), and none is turned away. */
+/** No limit of its own: where some 470 wait, the connection is not read on (MAX_WAITING_BYTES). */
 export const MAX_STORE_WAITING_OPENS: number = MAX_STORE_CHANNELS
 /** Opens of logs that are not here are no offence between stores: so many at once, then as ever. */
 export const STORE_VAIN_OPENS = 4_096

@@ -14,6 +14,7 @@ import { background } from '../util/background.ts'
 import { copyOf } from '../util/bytes.ts'
 import { decode } from '../util/codec.ts'
 import { atNextTurn } from '../util/next-turn.ts'
+import { sleep } from '../util/sleep.ts'
 import {
   ATTACHED_PER_TURN,
   MAX_OPENINGS,
@@ -163,8 +164,6 @@ export class Hub {
 
   #until(time: number): Promise<void> {
     const { env } = this.#parts
-    return new Promise((resolve) => {
-      env.setTimer(Math.max(0, time - env.now()), resolve)
-    })
+    return sleep(env, Math.max(0, time - env.now()))
   }
 }

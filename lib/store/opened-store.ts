@@ -15,6 +15,7 @@ import { StoreFiles } from '../storage/store-files.ts'
 import type { IndexedLog } from '../storage/store-index.ts'
 import { toHex } from '../util/bytes.ts'
 import { Emitter } from '../util/emitter.ts'
+import { sleep } from '../util/sleep.ts'
 import {
   BUSY_MS,
   CROWDED_REST_AFTER_MS,
@@ -160,9 +161,7 @@ export class OpenedStore {
       if (this.#closing !== null || this.env.now() >= end) {
         throw new StateError('NOT_WRITABLE', 'Too many logs are open for peers')
       }
-      await new Promise<void>((resolve) => {
-        this.env.setTimer(BUSY_MS, resolve)
-      })
+      await sleep(this.env, BUSY_MS)
     }
     await this.registry.use(discoveryKey, { open: () => this.#open(discoveryKey, {}), run })
   }

@@ -4,13 +4,13 @@ import { Core } from '../../lib/core/core.ts'
 import type { CoreOptions } from '../../lib/core/opening.ts'
 import { RestRoster } from '../../lib/core/rest-roster.ts'
 import { RestingCore } from '../../lib/core/resting-core.ts'
-import type { LogwoodError } from '../../lib/errors.ts'
 import { emptyRequest, type Proof } from '../../lib/merkle/proof.ts'
 import { LogFiles } from '../../lib/storage/log-files.ts'
 import { memoryStorage } from '../../lib/storage/memory-storage.ts'
 import { toHex } from '../../lib/util/bytes.ts'
 import { ManualEnv } from '../helpers/manual-env.ts'
 import { RecordedDisk } from '../helpers/recorded-disk.ts'
+import { errorOf } from '../helpers/replication.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const upgradeTo = (length: number): typeof emptyRequest => ({
@@ -25,13 +25,6 @@ function plain(value: unknown): string {
     const bare = this[key]
     return bare instanceof Uint8Array ? toHex(bare) : each
   })
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => 'none',
-    (error: LogwoodError) => error.code
-  )
 }
 
 class Bed {
@@ -234,7 +227,7 @@ test('a rest that is begun is waited for', async (t) => {
   const again = core.rest()
   await core.close()
   t.ok(await again)
-  t.is(await codeOf(core.read(0)), 'CLOSED')
+  t.is(await errorOf(core.read(0)), 'StateError CLOSED')
   t.is(core.readNow(0), null)
 })
 
@@ -243,8 +236,8 @@ test('closed while it wakes up', async (t) => {
   const core = await bed.rested(['a'])
   const read = core.read(0)
   await core.close()
-  const outcome = await codeOf(read)
-  t.ok(outcome === 'none' || outcome === 'CLOSED', outcome)
+  const outcome = await errorOf(read)
+  t.ok(outcome === 'none' || outcome === 'StateError CLOSED', outcome)
   t.alike([core.status, bed.roster.awakeCount, bed.env.timerCount], ['closed', 0, 0])
 })
 
@@ -253,7 +246,7 @@ test('purged at rest: its files are gone', async (t) => {
   const core = await bed.rested(['a'])
   await core.purge()
   t.is(core.status, 'closed')
-  t.is(await codeOf(core.append([bytes('b')])), 'CLOSED')
+  t.is(await errorOf(core.append([bytes('b')])), 'StateError CLOSED')
 })
 
 test('the disk fell back meanwhile: told as a change, nothing is signed twice', async (t) => {
@@ -277,7 +270,7 @@ test('files that do not open are an error to who needs them, and no end of the l
   const bed = new Bed()
   const core = await bed.rested(['a'])
   bed.disk.fault = (kind) => (kind === 'read' ? new Error('EIO') : null)
-  t.is(await codeOf(core.read(0)), 'READ_FAILED')
+  t.is(await errorOf(core.read(0)), 'StorageError READ_FAILED')
   t.alike([core.length, core.has(0), core.isAwake], [1, true, false])
   bed.disk.fault = () => null
   t.is(plain(await core.read(0)), plain(bytes('a')))

@@ -3,6 +3,7 @@
 import { type Assertions, test } from 'brittle'
 import Reference from 'hypercore'
 import { Hypercore } from '../../lib/hypercore/hypercore.ts'
+import { keepAlive } from '../helpers/keep-alive.ts'
 import { seedList, tellFigures } from '../helpers/long.ts'
 import { type HypercoreClass, play } from './both.ts'
 import { type Program, programOf, type Step, scriptOf } from './random-program.ts'
@@ -62,8 +63,7 @@ async function explain(t: Assertions, seed: number, program: Program): Promise<v
 }
 
 test('random programs come to the same on both', { timeout: 7_200_000 }, async (t) => {
-  const keepAlive = setInterval(() => {}, 1000)
-  t.teardown(() => clearInterval(keepAlive))
+  keepAlive(t)
   const seeds = seedList(60, 3000)
   let outcomes = 0
   for (const seed of seeds) {

@@ -1,16 +1,16 @@
-// Many logs asked for at the same moment: more than wait with a connection, and more than have room. All come.
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+// Many logs asked for at the same moment: more than a connection is read for, and more than have room. All come.
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Assertions, test } from 'brittle'
 import { BUSY_MS } from '../../lib/store/constants.ts'
 import type { StoreOptions } from '../../lib/store/options.ts'
 import { Store } from '../../lib/store/store.ts'
+import { deferred } from '../../lib/util/deferred.ts'
 import { keepAlive } from '../helpers/keep-alive.ts'
 import { ManualEnv } from '../helpers/manual-env.ts'
+import { tcpPair } from '../helpers/replication.ts'
 
-/** Opens of about 560 logs stop the reading of a connection; those on their way come on top. */
+/** More than the opens, some 470, for which a connection is not read on. */
 const MANY = 1_500
 /** As long as it takes until more opens wait than a connection is read for. */
 const WAIT_MS = 300
@@ -39,36 +39,19 @@ async function readerOf(t: Assertions): Promise<Store> {
   return reader
 }
 
-/** Both ends of a connection over loopback, which hands over much at once. */
-async function sockets(t: Assertions): Promise<[Socket, Socket]> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const ours = connect(port, '127.0.0.1')
-  const [theirs] = (await once(server, 'connection')) as [Socket]
-  t.teardown(() => {
-    ours.destroy()
-    theirs.destroy()
-    server.close()
-  })
-  return [ours, theirs]
-}
-
 test(`${MANY} logs asked for at once`, { timeout: 120_000 }, async (t) => {
   keepAlive(t)
-  let letIn = (): void => {}
-  const allowed = new Promise<boolean>((resolve) => {
-    letIn = () => resolve(true)
-  })
-  const [store, keys] = await filled(t, MANY, { authorize: () => allowed })
+  const allowed = deferred<boolean>()
+  const [store, keys] = await filled(t, MANY, { authorize: () => allowed.promise })
   const reader = await readerOf(t)
-  const [ours, theirs] = await sockets(t)
+  const [ours, theirs] = await tcpPair()
+  t.teardown(() => ours.destroy(), { order: 0 })
   reader.replicateOver(ours, { isInitiator: true })
   store.replicateOver(theirs, { isInitiator: false })
   const logs = await Promise.all(keys.map((key) => reader.get({ key })))
   const reading = Promise.all(logs.map((log) => log.get(0)))
   await sleep(WAIT_MS)
-  letIn()
+  allowed.resolve(true)
   const blocks = await reading
   t.is(blocks.filter((block, i) => Buffer.from(block).toString() === `of ${i}`).length, MANY)
 })
