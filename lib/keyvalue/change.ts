@@ -2,7 +2,7 @@
 // (spec hamt.md section 7.4).
 import { StateError } from '../errors.ts'
 import type { Deletion } from './fragment.ts'
-import type { Key } from './key.ts'
+import { checkKey, type Key } from './key.ts'
 import type { Path, Paths } from './path.ts'
 import { type Slot, TrieEditor, TrieLeaf, UNSAVED } from './trie.ts'
 import type { Walk } from './walk.ts'
@@ -95,9 +95,10 @@ export class Change {
     return this.#touched.has(nameOf(this.#paths.pathOf(key)))
   }
 
-  /** @throws StateError COLLISION; FormatError. Nothing was changed then. */
+  /** @throws StateError COLLISION; ArgumentError KEY_INVALID; FormatError. Nothing was changed then. */
   *apply(operation: Operation): Walk<Outcome> {
     const { key, value } = operation
+    if (this.#paths.isOrdered) checkKey(key, true)
     const path = this.#paths.pathOf(key)
     const name = nameOf(path)
     const isConditional = hasCondition(operation)

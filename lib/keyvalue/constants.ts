@@ -55,3 +55,21 @@ export const MAX_JOINED_OPERATIONS = 4096
 export const MAX_BATCH_BYTES: number = 256 * 2 ** 20
 /** Blocks of the log that a store keeps in memory. */
 export const CACHE_BYTES: number = 16 * 2 ** 20
+/** Blocks that an iteration asks peers for before it needs them. */
+export const AHEAD_BLOCKS = 256
+/** Versions so few blocks apart are compared by the operations between them. */
+export const MAX_HISTORY_DIFF_BLOCKS = 512
+/** Blocks of one append: larger groups take several, and count only once their commit is there. */
+export const MAX_APPENDED_BLOCKS = 8192
+/** Operations after which an index checkpoint may be due. */
+export const MIN_CHECKPOINT_OPERATIONS = 1024
+/** Of the live keys: after so many operations one is due. */
+export const CHECKPOINT_FRACTION: number = 1 / 4
+/** With low latency: operations between checkpoints. */
+export const TIER_OPERATIONS = 4096
+/** With low latency: a checkpoint is merged that covers fewer than so many times the operations since. */
+export const TIER_FACTOR = 2
+/** Checkpoints of more live keys are written only when asked for: their pages would take more than 64 MiB. */
+export const MAX_AUTOMATIC_KEYS = 13_000_000
+/** A subtree up to so many bytes may be one page of a checkpoint. */
+export const MAX_WHOLE_BYTES = 32_768

@@ -5,8 +5,10 @@ import { allocate, copyOf, emptyBytes } from '../util/bytes.ts'
 import type { Unsubscribe } from '../util/emitter.ts'
 import { Resource } from '../util/resource.ts'
 import { Blocks } from './blocks.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { CACHE_BYTES, INLINE_BYTES, PAGE_BYTES, SEED_BYTES } from './constants.ts'
 import { Cuts, type View } from './cuts.ts'
+import { COMMIT, readPlace } from './fragment.ts'
 import { EMPTY_LENGTH, floorVersion } from './head.ts'
 import { encodeHeader, type Header, readHeader } from './header.ts'
 import type { KeyValueOptions, ReadOptions } from './options.ts'
@@ -25,6 +27,7 @@ export class OpenedKeyValue extends Resource implements WriterStore {
   readonly policy: WriterPolicy
   readonly cuts: Cuts = new Cuts()
   readonly writer: Writer
+  readonly checkpoints: Checkpoints
   readonly #wanted: OpenedKeyValueOptions
   readonly #off: Unsubscribe
   #header: Header | null = null
@@ -41,6 +44,13 @@ export class OpenedKeyValue extends Resource implements WriterStore {
     this.blocks = new Blocks(log, cacheBytes)
     this.policy = { pageBytes, inlineBytes }
     this.writer = new Writer(this)
+    const { checkpoints: policy = 'default' } = options
+    this.checkpoints = new Checkpoints({
+      blocks: this.blocks,
+      writer: this.writer,
+      pageBytes,
+      policy
+    })
     this.#off = log.on('truncate', (_, ancestor) => this.#cut(ancestor))
   }
 
@@ -71,9 +81,8 @@ export class OpenedKeyValue extends Resource implements WriterStore {
     return { paths: pathsOf(header), header: encodeHeader(header) }
   }
 
-  wrote(operations: number, version: number): void {
-    void operations
-    void version
+  wrote(operations: number): void {
+    this.checkpoints.wrote(operations)
   }
 
   /**
@@ -90,6 +99,29 @@ export class OpenedKeyValue extends Resource implements WriterStore {
     return this.#whole(result, view, () =>
       pinned === null ? this.read(null, walk, empty, options) : null
     )
+  }
+
+  /** The newest version, as far as it is known without reading. */
+  get newestKnown(): number {
+    return this.#newestNow()?.version ?? this.log.length
+  }
+
+  /** Whether a block ends a group, and so a version. */
+  async #isCommit(seq: number, options: ReadOptions): Promise<boolean> {
+    const block = this.blocks.now(seq) ?? (await this.blocks.fetch(seq, options))
+    return readPlace(block, seq).kind === COMMIT
+  }
+
+  /** @throws ArgumentError BAD_VERSION; as Log.get */
+  async assertVersion(version: number, options: ReadOptions): Promise<void> {
+    if (version <= EMPTY_LENGTH) return
+    const { wait, signal } = options
+    const how = {
+      ...(wait === undefined ? {} : { wait }),
+      ...(signal === undefined ? {} : { signal })
+    }
+    if (version <= this.log.length && (await this.#isCommit(version - 1, how))) return
+    throw new ArgumentError('BAD_VERSION', `${version} is no version of this store`)
   }
 
   /** The newest version; asks peers if nothing at all is known of the log. */
@@ -115,6 +147,12 @@ export class OpenedKeyValue extends Resource implements WriterStore {
   #newestNow(): View | null {
     const known = this.#known
     return known !== null && known.length === this.log.length ? known.view : null
+  }
+
+  /** The path function, as far as the header is known. @throws as header */
+  async knownPaths(options: ReadOptions): Promise<Paths | null> {
+    await this.header(options)
+    return this.#paths
   }
 
   async #readSlowly<R>(

@@ -4,7 +4,16 @@ import type { EncodingName } from '../log/encoding.ts'
 import type { GetOptions } from '../log/session.ts'
 import type { Codec } from '../util/codec.ts'
 import { checkBytes, checkInteger, checkOptions } from '../util/options.ts'
-import { MAX_INLINE_BYTES, MAX_PAGE_BYTES, MIN_PAGE_BYTES, SEED_BYTES } from './constants.ts'
+import type { Operation } from './change.ts'
+import type { Coder } from './coder.ts'
+import {
+  MAX_BATCH_BYTES,
+  MAX_BATCH_OPERATIONS,
+  MAX_INLINE_BYTES,
+  MAX_PAGE_BYTES,
+  MIN_PAGE_BYTES,
+  SEED_BYTES
+} from './constants.ts'
 import type { Entry } from './entry.ts'
 import type { KeyEncoding, KeyEncodingName } from './key.ts'
 
@@ -101,4 +110,89 @@ export function checkPutOptions<K, V>(options: PutOptions<K, V>): void {
 export function checkDeleteOptions<K, V>(options: DeleteOptions<K, V>): void {
   checkOptions(options, DELETE_OPTIONS, 'del')
   if (options.ifVersion !== undefined) checkInteger(options.ifVersion, 0, 'del: ifVersion')
+}
+
+/** One operation of a batch, with its conditions; of a sub-store if that is named. */
+export type BatchOperation<K, V> =
+  | (Omit<PutOptions<K, V>, 'signal'> & { type: 'put'; key: K; value: V; sub?: undefined })
+  | (Omit<DeleteOptions<K, V>, 'signal'> & { type: 'del'; key: K; sub?: undefined })
+  | SubOperation
+
+/** The same for a handle that `sub` gave, with its keys and values. */
+export type SubOperation =
+  // Each sub-store has types of its own, which the operation's maker knows.
+  | {
+      type: 'put'
+      key: unknown
+      value: unknown
+      sub: object
+      ifAbsent?: boolean
+      ifVersion?: number
+    }
+  | { type: 'del'; key: unknown; sub: object; ifVersion?: number }
+
+const PUT_OPERATION = ['type', 'key', 'value', 'sub', 'ifAbsent', 'ifVersion', 'cas']
+const DELETE_OPERATION = ['type', 'key', 'sub', 'ifVersion', 'cas']
+
+/** @throws ArgumentError INVALID_ARGUMENT, UNKNOWN_OPTION, KEY_INVALID, TOO_LARGE */
+export function batchOperations<K, V>(
+  operations: readonly BatchOperation<K, V>[],
+  coder: Coder<K, V>,
+  coderOf: (sub: object) => Coder<unknown, unknown>
+): Operation[] {
+  if (!Array.isArray(operations)) {
+    throw new ArgumentError('INVALID_ARGUMENT', 'batch: operations must be an array')
+  }
+  if (operations.length > MAX_BATCH_OPERATIONS) {
+    throw new ArgumentError('TOO_LARGE', `batch: at most ${MAX_BATCH_OPERATIONS} operations`)
+  }
+  let byteLength = 0
+  return operations.map((operation: BatchOperation<K, V>, i) => {
+    const coded = codedOperation(
+      operation,
+      i,
+      (operation.sub === undefined ? coder : coderOf(operation.sub)) as Coder<unknown, unknown>
+    )
+    byteLength += coded.value?.byteLength ?? 0
+    for (const component of coded.key) byteLength += component.byteLength
+    if (byteLength > MAX_BATCH_BYTES) {
+      throw new ArgumentError(
+        'TOO_LARGE',
+        `batch: at most ${MAX_BATCH_BYTES} bytes of keys and values`
+      )
+    }
+    return coded
+  })
+}
+
+function codedOperation(
+  operation: { readonly type: unknown },
+  i: number,
+  coder: Coder<unknown, unknown>
+): Operation {
+  if (operation.type === 'put') {
+    checkOptions(operation, PUT_OPERATION, `batch: operation ${i}`)
+    const {
+      type: _,
+      sub: __,
+      key,
+      value,
+      ...conditions
+    } = operation as { type: 'put'; sub?: object; key: unknown; value: unknown }
+    return coder.putOperation(key, value, conditions)
+  }
+  if (operation.type === 'del') {
+    checkOptions(operation, DELETE_OPERATION, `batch: operation ${i}`)
+    const {
+      type: _,
+      sub: __,
+      key,
+      ...conditions
+    } = operation as { type: 'del'; sub?: object; key: unknown }
+    return coder.deleteOperation(key, conditions)
+  }
+  throw new ArgumentError(
+    'INVALID_ARGUMENT',
+    `batch: operation ${i} must be of type put or del, got ${String(operation.type)}`
+  )
 }

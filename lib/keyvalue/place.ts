@@ -177,7 +177,7 @@ function knownPage(fragment: Fragment, span: Span, known: Known | null): number 
   return span.base + page
 }
 
-class RealBranch implements BranchPlace {
+export class RealBranch implements BranchPlace {
   readonly kind = 'branch'
   readonly view: BranchView
   readonly #known: Known | null

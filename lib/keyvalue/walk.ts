@@ -18,3 +18,6 @@ export function walkHeld<R>(
   }
   return { result: step.value }
 }
+
+/** A walk that finds many things: yields each, too, beside the blocks that it needs. */
+export type Production<T extends object> = Generator<number | T, void, Uint8Array>

@@ -4,7 +4,7 @@
 import { StateError } from '../errors.ts'
 import type { Blocks } from './blocks.ts'
 import { Change, conditionFailed, type Operation, type Outcome } from './change.ts'
-import { MAX_JOINED_OPERATIONS } from './constants.ts'
+import { MAX_APPENDED_BLOCKS, MAX_JOINED_OPERATIONS } from './constants.ts'
 import { type CheckpointFields, type Fragment, fragmentAt } from './fragment.ts'
 import { EMPTY_LENGTH, floorVersion } from './head.ts'
 import { Group, packGroup } from './pack.ts'
@@ -24,8 +24,10 @@ export interface WriterStore {
   readonly policy: WriterPolicy
   /** The path function, and the header if the log does not have it yet. */
   paths(): Promise<{ readonly paths: Paths; readonly header: Uint8Array | null }>
-  /** A group was appended: how many operations, and the store's version now. */
-  wrote(operations: number, version: number): void
+  /** A group was appended: how many operations. */
+  wrote(operations: number): void
+  /** What may be due between two groups. */
+  readonly checkpoints: { readonly mayBeDue: boolean; ifDue(): Promise<void> }
 }
 
 interface Job {
@@ -89,6 +91,9 @@ export class Writer {
     while (this.#waiting.length > 0) {
       // A turn later, so that calls made one after the other are written together.
       await this.exclusively(() => this.#writeGroup(this.#nextJobs()))
+      if (this.#store.checkpoints.mayBeDue) {
+        await this.exclusively(() => this.#store.checkpoints.ifDue())
+      }
     }
     this.#isRunning = false
   }
@@ -158,12 +163,25 @@ export class Writer {
     return { version, head, paths, header }
   }
 
-  /** Appends blocks that build on a base. @throws StateError OUTDATED if the log is longer by now; as Log.append */
+  /**
+   * Appends blocks that build on a base; the answer: the new version. Groups that are too large for one append take
+   * several: readers see them when their commit is there; what a failure leaves of one is cut off.
+   * @throws StateError OUTDATED if the log is longer by now; as Log.append
+   */
   async append({ version, header }: Base, group: Group): Promise<number> {
     const { blocks } = this.#store
     const all = header === null ? group.blocks : [header, ...group.blocks]
-    const { length } = await blocks.log.append(all, { ifLength: version })
-    blocks.written(version, all)
+    let length = version
+    try {
+      for (let start = 0; start < all.length; start += MAX_APPENDED_BLOCKS) {
+        const part = all.slice(start, start + MAX_APPENDED_BLOCKS)
+        length = (await blocks.log.append(part, { ifLength: length })).length
+        blocks.written(version + start, part)
+      }
+    } catch (error) {
+      if (length > version) await blocks.log.truncate(version)
+      throw error
+    }
     return length
   }
 
@@ -181,7 +199,7 @@ export class Writer {
     const deletions = change.deletions()
     packGroup(group, { root, deletions, count, checkpoint: nextFields(base.head) }, pageBytes)
     const version = await this.append(base, group)
-    this.#store.wrote(change.operations, version)
+    this.#store.wrote(change.operations)
     return version
   }
 }
@@ -202,7 +220,8 @@ function nextFields(head: Fragment | null): CheckpointFields | null {
   return { newest, spans, floor: null }
 }
 
-export function assertWritable(log: { readonly writable: boolean }): void {
-  if (!log.writable)
-    throw new StateError('NOT_WRITABLE', 'The log of this store cannot be appended to here')
+/** @throws StateError NOT_WRITABLE */
+export function assertWritable(isWritable: boolean): void {
+  if (isWritable) return
+  throw new StateError('NOT_WRITABLE', 'The store cannot be written to here')
 }
