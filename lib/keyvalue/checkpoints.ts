@@ -33,11 +33,21 @@ export interface CheckpointOptions {
   signal?: AbortSignal
 }
 
+export interface CheckpointsParts {
+  readonly blocks: Blocks
+  readonly writer: Writer
+  readonly pageBytes: number
+  readonly policy: CheckpointPolicy
+  /** Between two that are written by themselves, at least. */
+  readonly operations: number | undefined
+}
+
 export class Checkpoints {
   readonly #blocks: Blocks
   readonly #writer: Writer
   readonly #pageBytes: number
   readonly #policy: CheckpointPolicy
+  readonly #minOperations: number
   /** Since the newest checkpoint; null: not counted, since it was written before the store was opened. */
   #operations: number | null = null
   /** Operations at which to look again. */
@@ -47,16 +57,14 @@ export class Checkpoints {
   /** Why the last automatic one failed; null: it did not. */
   failure: unknown = null
 
-  constructor(parts: {
-    blocks: Blocks
-    writer: Writer
-    pageBytes: number
-    policy: CheckpointPolicy
-  }) {
+  constructor(parts: CheckpointsParts) {
     this.#blocks = parts.blocks
     this.#writer = parts.writer
     this.#pageBytes = parts.pageBytes
     this.#policy = parts.policy
+    this.#minOperations =
+      parts.operations ??
+      (parts.policy === 'low-latency' ? TIER_OPERATIONS : MIN_CHECKPOINT_OPERATIONS)
   }
 
   wrote(operations: number): void {
@@ -100,8 +108,8 @@ export class Checkpoints {
   }
 
   #due(head: Fragment): number {
-    if (this.#policy === 'low-latency') return TIER_OPERATIONS
-    return Math.max(MIN_CHECKPOINT_OPERATIONS, head.count * CHECKPOINT_FRACTION)
+    if (this.#policy === 'low-latency') return this.#minOperations
+    return Math.max(this.#minOperations, head.count * CHECKPOINT_FRACTION)
   }
 
   /** The checkpoint to stack on; 0: none. Those that cover too little are merged into the new one. */

@@ -152,7 +152,7 @@ function readLead(reader: ByteReader): number {
 function readCheckpointFields(reader: ByteReader): CheckpointFields {
   const age = reader.varint()
   const newest = age === 0 ? reader.seq : reader.olderBy(age)
-  const floor = age === 0 ? reader.older() : null
+  const floor = age === 0 ? readFloor(reader) : null
   const count = reader.byte()
   if (count > MAX_INLINE_SPANS) reader.fail(`${count} inline spans`)
   const spans: InlineSpan[] = []
@@ -165,6 +165,12 @@ function readCheckpointFields(reader: ByteReader): CheckpointFields {
     spans.push({ checkpoint, ...readSpanFields(reader, -1, checkpoint) })
   }
   return { newest, floor, spans }
+}
+
+/** The age may be 0: a full checkpoint of one block needs no other. */
+function readFloor(reader: ByteReader): number {
+  const age = reader.varint()
+  return age === 0 ? reader.seq : reader.olderBy(age)
 }
 
 function skipDeletions(reader: ByteReader): void {

@@ -44,13 +44,9 @@ export class OpenedKeyValue extends Resource implements WriterStore {
     this.blocks = new Blocks(log, cacheBytes)
     this.policy = { pageBytes, inlineBytes }
     this.writer = new Writer(this)
-    const { checkpoints: policy = 'default' } = options
-    this.checkpoints = new Checkpoints({
-      blocks: this.blocks,
-      writer: this.writer,
-      pageBytes,
-      policy
-    })
+    const { checkpoints: policy = 'default', checkpointOperations: operations } = options
+    const { blocks, writer } = this
+    this.checkpoints = new Checkpoints({ blocks, writer, pageBytes, policy, operations })
     this.#off = log.on('truncate', (_, ancestor) => this.#cut(ancestor))
   }
 

@@ -36,6 +36,8 @@ export interface KeyValueOptions<K, V> {
   /** Longer values get blocks of their own; 512 bytes by default, at most 4,096. */
   inlineBytes?: number
   checkpoints?: CheckpointPolicy
+  /** At least so many operations lie between checkpoints that are written by themselves: 1,024; low latency: 4,096. */
+  checkpointOperations?: number
   /** Bytes of blocks kept in memory; 16 MiB by default. */
   cacheBytes?: number
 }
@@ -49,6 +51,7 @@ const OPEN_OPTIONS = [
   'pageBytes',
   'inlineBytes',
   'checkpoints',
+  'checkpointOperations',
   'cacheBytes'
 ]
 const POLICIES: readonly unknown[] = [undefined, 'default', 'low-latency', 'none']
@@ -56,11 +59,13 @@ const POLICIES: readonly unknown[] = [undefined, 'default', 'low-latency', 'none
 /** @throws ArgumentError */
 export function checkKeyValueOptions<K, V>(options: KeyValueOptions<K, V>): void {
   checkOptions(options, OPEN_OPTIONS, 'KeyValue.open')
-  const { metadata, seed, pageBytes, inlineBytes, cacheBytes, checkpoints } = options
+  const { metadata, seed, pageBytes, inlineBytes, cacheBytes, checkpoints, checkpointOperations } =
+    options
   if (metadata !== undefined) checkBytes(metadata, 'KeyValue.open: metadata')
   if (seed !== undefined) checkBytes(seed, 'KeyValue.open: seed', SEED_BYTES)
   checkWithin(pageBytes, MIN_PAGE_BYTES, MAX_PAGE_BYTES, 'pageBytes')
   checkWithin(inlineBytes, 0, MAX_INLINE_BYTES, 'inlineBytes')
+  checkWithin(checkpointOperations, 1, Number.MAX_SAFE_INTEGER, 'checkpointOperations')
   checkWithin(cacheBytes, 0, Number.MAX_SAFE_INTEGER, 'cacheBytes')
   if (!POLICIES.includes(checkpoints)) {
     throw new ArgumentError(

@@ -13,7 +13,7 @@ const POINTER_BYTES = 2.5
 /** Of a span or an alias. */
 const LINK_BYTES = 6
 /** Of a leaf beside its key and value. */
-const LEAF_BYTES = 3
+const LEAF_BYTES = 6
 
 /** The blocks of one append, as they are made; each knows its number. */
 export class Group {

@@ -34,3 +34,25 @@ test('single puts and a deletion, byte for byte', async (t) => {
   t.is(await kv.get('hello'), null)
   t.is(await kv.get('npm'), null)
 })
+
+test('a span, and a put behind it, byte for byte', async (t) => {
+  await using log = await Log.open(null)
+  const small = { seed: SEED, valueEncoding: 'utf-8', checkpoints: 'none' } as const
+  const first = await KeyValue.open<string, string>(log, { ...small, pageBytes: 24 })
+  const keys = Array.from({ length: 24 }, (_, i) => `k${i}`)
+  await first.batch(keys.map((key) => ({ type: 'put', key, value: 'v' })))
+  t.is(log.length, 19)
+  await first.checkpoint()
+  t.is(log.length, 36)
+  await first.close()
+  await using kv = await KeyValue.open<string, string>(log, small)
+  await kv.put('new', '1')
+  const expected: readonly (readonly [number, string])[] = [
+    [19, '2a 00 | 11 45 8002 7101 | 0a 00 0000 4020 12'],
+    [35, '29 10 18 00 22 01 00 00 01 10 | 03 00 01 10'],
+    [36, '29 00 19 01 01 00 00 01 10 | 1d 00 01 | 51 05 0001 1b | 04 01 03 6e6577 01 31']
+  ]
+  for (const [index, bytes] of expected) t.is(await blockOf(log, index), hex(bytes))
+  t.is(await kv.count(), 25)
+  for (const key of keys) t.is((await kv.get(key))?.value, 'v')
+})
