@@ -1,6 +1,7 @@
 // Blocks, written: headers of commits and pages forwards, nodes from their end to their begin, since a node's size comes
 // before it (spec hamt.md sections 5.4 to 5.6).
 import { assert } from '../util/assert.ts'
+import { commonComponents } from './common.ts'
 import { MAX_READ_BLOCK_BYTES, MAX_WRITTEN_BLOCK_BYTES, NO_POINTERS } from './constants.ts'
 import {
   CHECKPOINT_FLAG,
@@ -113,6 +114,13 @@ class ForwardWriter {
   }
 }
 
+interface SlotParts {
+  localMap: number
+  pointerMap: number
+  readonly ages: number[]
+  readonly sizes: number[]
+}
+
 /** Writes the nodes below a root, each in front of what was written before. */
 class NodeWriter {
   readonly #seq: number
@@ -202,26 +210,7 @@ class NodeWriter {
   }
 
   #branch({ level, slots }: TrieBranch, parentLevel: number): void {
-    let localMap = 0
-    let pointerMap = 0
-    const sizes: number[] = []
-    const ages: number[] = []
-    for (let slot = slots.length - 1; slot >= 0; slot--) {
-      const child = slots[slot]!
-      if (child === null) continue
-      if (typeof child === 'number') {
-        pointerMap |= 1 << slot
-        ages.push(this.#seq - child)
-      } else if (child.source !== UNSAVED) {
-        pointerMap |= 1 << slot
-        ages.push(this.#seq - child.source)
-      } else {
-        localMap |= 1 << slot
-        const end = this.#at
-        this.#node(child, level)
-        sizes.push(end - this.#at)
-      }
-    }
+    const { localMap, pointerMap, ages, sizes } = this.#slots(level, slots)
     // Those in front come last: all but the last child's.
     for (let i = 1; i < sizes.length; i++) this.#varint(sizes[i]!)
     const widths = this.#pointers(ages.reverse())
@@ -233,6 +222,26 @@ class NodeWriter {
     this.#byte(widths.width | (Math.min(gap, LONG_GAP) << 6))
     const kind = sizes.length === 1 ? BRANCH_OF_ONE | (lowestSlot(localMap) << 4) : BRANCH
     this.#byte(kind | (isDense ? DENSE_FLAG : 0) | (widths.hasFrame ? FRAME_FLAG : 0))
+  }
+
+  /** Writes the children, the last first; ages and sizes come in the same order. */
+  #slots(level: number, slots: TrieBranch['slots']): SlotParts {
+    const parts: SlotParts = { localMap: 0, pointerMap: 0, ages: [], sizes: [] }
+    for (let slot = slots.length - 1; slot >= 0; slot--) {
+      const child = slots[slot]!
+      if (child === null) continue
+      const target = typeof child === 'number' ? child : child.source
+      if (typeof child === 'number' || target !== UNSAVED) {
+        parts.pointerMap |= 1 << slot
+        parts.ages.push(this.#seq - target)
+      } else {
+        parts.localMap |= 1 << slot
+        const end = this.#at
+        this.#node(child, level)
+        parts.sizes.push(end - this.#at)
+      }
+    }
+    return parts
   }
 
   /** Ages in slot order, packed; framed exactly if that is shorter. */
@@ -306,39 +315,4 @@ function bitsOf(value: number): number {
 
 function lowestSlot(map: number): number {
   return 31 - Math.clz32(map & -map)
-}
-
-/** What all leaves of the block begin with, but no whole key; nothing if there is one leaf only. */
-function commonComponents(root: TrieNode): Key {
-  const found: { common: Key | null; leaves: number } = { common: null, leaves: 0 }
-  gather(root, found)
-  return found.common === null || found.leaves < 2 ? [] : found.common
-}
-
-function gather(node: TrieNode, found: { common: Key | null; leaves: number }): void {
-  if (node instanceof TrieLeaf) {
-    found.leaves++
-    found.common = shared(found.common, node.key)
-  } else if (node instanceof TrieBranch) {
-    for (const child of node.slots) {
-      if (found.common?.length === 0) return
-      if (child !== null && typeof child === 'object' && child.source === UNSAVED) {
-        gather(child, found)
-      }
-    }
-  }
-}
-
-function shared(common: Key | null, key: Key): Key {
-  if (common === null) return key.slice(0, -1)
-  const most = Math.min(common.length, key.length - 1)
-  let count = 0
-  while (count < most && sameBytes(common[count]!, key[count]!)) count++
-  return count === common.length ? common : common.slice(0, count)
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.byteLength !== b.byteLength) return false
-  for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false
-  return true
 }

@@ -1,7 +1,7 @@
 // Diff: the keys whose entries differ between two versions, in path order. Subtrees that both share are passed over, so it
 // costs what changed, not what there is (spec hamt.md section 6.7).
 import { type Bound, comparePaths, intervalBelow } from './bounds.ts'
-import { historyOf, leafWrittenIn } from './history.ts'
+import { historyOf, leafWrittenIn, type Found as Operation } from './history.ts'
 import { Iteration } from './iterate.ts'
 import { type LeafView, SLOTS } from './node.ts'
 import { type Path, type Paths, partingLevel } from './path.ts'
@@ -40,18 +40,22 @@ export class Diff {
     if (sameIdentity(x.identity, y.identity)) return
     const px = yield* anyPathOf(x, this.#paths)
     const py = yield* anyPathOf(y, this.#paths)
-    if (px === null || py === null) {
-      if (px !== null) yield* this.#all('left', left, after)
-      if (py !== null) yield* this.#all('right', right, after)
-      return
-    }
+    if (px !== null && py !== null)
+      yield* this.#both({ ...left, place: x, path: px }, { ...right, place: y, path: py }, after)
+    else if (px !== null) yield* this.#all('left', left, after)
+    else if (py !== null) yield* this.#all('right', right, after)
+  }
+
+  /** Two subtrees that have entries. */
+  *#both(left: Found, right: Found, after: Bound | null): Production<Difference> {
+    const { place: x, path: px } = left
+    const { place: y, path: py } = right
     const parting = partingLevel(px, py, 0)
     if (parting >= 0 && parting < Math.min(levelOf(x), levelOf(y))) {
       yield* this.#apart(left, right, after, px[parting]! < py[parting]!)
     } else if (x.kind === 'leaf' && y.kind === 'leaf') {
-      if (x.leaf.version !== y.leaf.version && isAfter(px, after)) {
-        yield { left: x.leaf, right: y.leaf }
-      }
+      const isNew = x.leaf.version !== y.leaf.version && isAfter(px, after)
+      if (isNew) yield { left: x.leaf, right: y.leaf }
     } else if (levelOf(x) === levelOf(y)) {
       yield* this.#slots(x as BranchPlace, y as BranchPlace, { sample: px, after })
     } else if (levelOf(x) < levelOf(y)) {
@@ -130,6 +134,12 @@ interface Side {
   readonly ref: Ref | null
 }
 
+/** A side that is not empty, with the path of some entry of it. */
+interface Found extends Side {
+  readonly place: Place
+  readonly path: Path
+}
+
 const NOTHING: Side = { place: null, ref: null }
 /** What a production is given back for something that it found. */
 const NO_BLOCK = new Uint8Array(0)
@@ -176,6 +186,17 @@ interface Net {
 
 /** The same as between, from the operations that lie between the versions. */
 export function* diffByHistory(from: number, to: number, paths: Paths): Walk<Difference[]> {
+  const net = yield* netOperations(from, to, paths)
+  const differences: Difference[] = []
+  for (const { path, key, before, right } of net) {
+    const left = before === 0 ? null : yield* leafWrittenIn(before, key, path)
+    if (left !== null || right !== null) differences.push({ left, right })
+  }
+  return differences
+}
+
+/** What is left of all operations, one per key, in path order. */
+function* netOperations(from: number, to: number, paths: Paths): Walk<Net[]> {
   const net = new Map<string, Net>()
   const operations = historyOf(from, to)
   let step = operations.next()
@@ -185,21 +206,22 @@ export function* diffByHistory(from: number, to: number, paths: Paths): Walk<Dif
       step = operations.next(yield found)
       continue
     }
-    const key = found.type === 'put' ? found.leaf.key() : found.key
-    const path = paths.pathOf(key)
-    const name = String.fromCharCode(...path)
-    const right = found.type === 'put' ? found.leaf : null
-    const before = found.type === 'put' ? found.leaf.prev : found.version
+    const next = netOf(found, paths)
+    const name = String.fromCharCode(...next.path)
     const known = net.get(name)
-    if (known === undefined) net.set(name, { path, key, before, right })
-    else known.right = right
+    if (known === undefined) net.set(name, next)
+    else known.right = next.right
     step = operations.next(NO_BLOCK)
   }
-  const sorted = [...net.values()].sort((a, b) => comparePaths(a.path, b.path))
-  const differences: Difference[] = []
-  for (const { path, key, before, right } of sorted) {
-    const left = before === 0 ? null : yield* leafWrittenIn(before, key, path)
-    if (left !== null || right !== null) differences.push({ left, right })
+  return [...net.values()].sort((a, b) => comparePaths(a.path, b.path))
+}
+
+function netOf(operation: Operation, paths: Paths): Net {
+  if (operation.type === 'del') {
+    const { key, version } = operation
+    return { path: paths.pathOf(key), key, before: version, right: null }
   }
-  return differences
+  const { leaf } = operation
+  const key = leaf.key()
+  return { path: paths.pathOf(key), key, before: leaf.prev, right: leaf }
 }

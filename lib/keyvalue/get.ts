@@ -2,7 +2,7 @@
 import { FormatError } from '../errors.ts'
 import { MAX_HOPS } from './constants.ts'
 import { type Fragment, type InlineSpan, readFragment } from './fragment.ts'
-import { type LeafView, readNode, rootPlace } from './node.ts'
+import { type BranchView, type LeafView, readNode, rootPlace } from './node.ts'
 import type { Path } from './path.ts'
 import { pageFor, type Span } from './span.ts'
 import type { Walk } from './walk.ts'
@@ -59,18 +59,19 @@ function stepThrough(fragment: Fragment, path: Path, depth: number): Step {
     if (node.kind === 'leaf') return node
     if (node.kind === 'alias') return { seq: node.target, depth }
     if (node.kind === 'span') return pageOf(node, path, depth)
-    const { level } = node
-    if (level >= path.byteLength) return null
-    const slot = path[level]!
-    if (node.isLocal(slot)) {
-      place = node.child(slot)
-      continue
-    }
-    if (level <= depth) {
-      throw new FormatError('MALFORMED', fragment.seq, `it does not hold what level ${level} says`)
-    }
-    return node.isPointer(slot) ? { seq: node.target(slot), depth: level } : null
+    if (node.level >= path.byteLength) return null
+    const slot = path[node.level]!
+    if (!node.isLocal(slot)) return behindPointer(node, slot, depth)
+    place = node.child(slot)
   }
+}
+
+function behindPointer(branch: BranchView, slot: number, depth: number): Entrance | null {
+  const { level, fragment } = branch
+  if (level <= depth) {
+    throw new FormatError('MALFORMED', fragment.seq, `it does not hold what level ${level} says`)
+  }
+  return branch.isPointer(slot) ? { seq: branch.target(slot), depth: level } : null
 }
 
 function pageOf(span: Span, path: Path, depth: number): Entrance | null {

@@ -180,7 +180,7 @@ export function diffBetween<K, V>(
   from: number,
   options: DiffOptions<K>
 ): Iterator<DiffEntry<K, V>> {
-  checkInteger(from, 0, 'diff: from')
+  checkInteger(from, 0, 'diff: the version')
   checkList(options, DIFF_OPTIONS, 'diff')
   const { coder, opened, view } = handle
   const { prefix, after, to } = options

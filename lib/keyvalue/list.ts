@@ -55,18 +55,19 @@ export function* childrenOf(start: Ref, depth: number, paths: Paths): Production
     const place = yield* resolve(ref)
     if (place === null) continue
     if (place.kind === 'branch' && place.level < boundary) {
-      for (const slot of SLOTS.toReversed()) {
-        if (((place.map >>> slot) & 1) === 1) stack.push(place.ref(slot))
-      }
+      stack.push(...refsOf(place).reverse())
       continue
     }
     const leaf = yield* anyLeaf(place)
-    if (leaf === null) continue
-    const key = leaf.key()
-    assertBelongs(leaf, paths.pathOf(key), ref.known)
-    const name = key[depth]
-    if (name !== undefined) yield { name, ...kindOf(place, boundary, key.length - depth) }
+    const name = leaf?.key()[depth]
+    if (leaf === null || name === undefined) continue
+    assertBelongs(leaf, paths.pathOf(leaf.key()), ref.known)
+    yield { name, ...kindOf(place, boundary, leaf.key().length - depth) }
   }
+}
+
+function refsOf(branch: BranchPlace): Ref[] {
+  return SLOTS.filter((slot) => ((branch.map >>> slot) & 1) === 1).map((slot) => branch.ref(slot))
 }
 
 function kindOf(

@@ -214,17 +214,10 @@ export class BranchView {
     const isDense = (tag & DENSE_FLAG) !== 0
     const hasFrame = (tag & FRAME_FLAG) !== 0
     this.#width = width
-    if (width === NO_POINTERS) {
-      if (isDense || hasFrame) reader.fail('a branch without pointers has a dense or a framed map')
-      this.pointerMap = 0
-      this.#min = 0
-    } else {
-      if (width > MAX_WIDTH) reader.fail(`ages of ${width} bits`)
-      this.pointerMap = isDense ? ~this.localMap & 0xffff : reader.uint16()
-      if (this.pointerMap === 0 || (this.pointerMap & this.localMap) !== 0) {
-        reader.fail('maps of a branch that overlap, or name nothing')
-      }
-      this.#min = hasFrame ? reader.varint() : 0
+    this.pointerMap = width === NO_POINTERS ? 0 : readPointerMap(reader, isDense, this.localMap)
+    this.#min = hasFrame ? reader.varint() : 0
+    if (width === NO_POINTERS ? isDense || hasFrame : width > MAX_WIDTH) {
+      reader.fail(`pointers of ${width} bits`)
     }
     if ((this.localMap | this.pointerMap) === 0) reader.fail('a branch without slots')
     this.#packedAt = reader.at
@@ -274,6 +267,14 @@ export class BranchView {
     if (count === 0 ? room !== 0 : byteLength >= room) reader.fail('children that do not fit')
     return reader.at
   }
+}
+
+function readPointerMap(reader: ByteReader, isDense: boolean, localMap: number): number {
+  const map = isDense ? ~localMap & 0xffff : reader.uint16()
+  if (map === 0 || (map & localMap) !== 0) {
+    reader.fail('maps of a branch that overlap, or name nothing')
+  }
+  return map
 }
 
 export function popCount(map: number): number {

@@ -143,22 +143,25 @@ function findIn(
     const node = readNode(fragment, place)
     if (node.kind === 'leaf') return leafPlace(node)
     if (node.kind === 'alias') return { seq: node.target, depth }
-    if (node.kind === 'span') {
-      const last = node.level + node.digits - 1
-      if (depth < last) return new VirtualBranch({ fragment, place, depth, known }, node)
-      return { seq: knownPage(fragment, node, known), depth }
-    }
+    if (node.kind === 'span') return inSpan({ fragment, place, depth, known }, node)
     if (node.level > depth) return new RealBranch(node, known)
-    const slot = known?.symbolAt(node.level) ?? -1
-    if (slot < 0 || !node.isLocal(slot)) {
-      throw new FormatError(
-        'MALFORMED',
-        fragment.seq,
-        `it does not hold what level ${node.level} says`
-      )
-    }
-    place = node.child(slot)
+    place = node.child(knownSlot(node, known))
   }
+}
+
+/** A branch for the first digit that did not lead here, or the page if all did. */
+function inSpan(parts: VirtualParts, span: Span): VirtualBranch | { seq: number; depth: number } {
+  const { fragment, depth, known } = parts
+  if (depth < span.level + span.digits - 1) return new VirtualBranch(parts, span)
+  return { seq: knownPage(fragment, span, known), depth }
+}
+
+/** The slot that led here, which must be in the same block (invariant I2). */
+function knownSlot(branch: BranchView, known: Known | null): number {
+  const slot = known?.symbolAt(branch.level) ?? -1
+  if (slot >= 0 && branch.isLocal(slot)) return slot
+  const { seq } = branch.fragment
+  throw new FormatError('MALFORMED', seq, `it does not hold what level ${branch.level} says`)
 }
 
 function leafPlace(leaf: LeafView): LeafPlace {
