@@ -319,10 +319,11 @@ export class KeyValue<K = string, V = Uint8Array> extends Resource {
       )
     }
     const components = coder.componentsOf(key)
+    checkKey(components, false)
     return opened.read(
       view,
       function* (version, paths): Walk<RawEntry | null> {
-        checkKey(components, paths.isOrdered)
+        if (paths.isOrdered) checkKey(components, true)
         const leaf = yield* descend(paths.pathOf(components), headEntrance(version))
         return leaf?.hasKey(components) === true ? yield* readEntry(leaf, withValue) : null
       },
