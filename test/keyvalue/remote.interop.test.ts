@@ -1,7 +1,7 @@
 // Sparse remote readers: over a connection, and with npm hypercore 11 in the middle, which sees a plain log.
 import { test } from 'brittle'
 import { KeyValue } from '../../lib/keyvalue/keyvalue.ts'
-import { join, openLog, openReader, openReference } from '../helpers/replication.ts'
+import { join, openLog, openReader, openReference, until } from '../helpers/replication.ts'
 
 const TIMEOUT = { timeout: 30_000 }
 const COUNT = 3000
@@ -31,8 +31,14 @@ test('a reader fetches what its walks need, not the log', TIMEOUT, async (t) => 
   t.is(keys.length, COUNT)
 
   const snapshot = await reader.snapshot()
+  const grown = until(
+    copy,
+    'append',
+    () => copy.length === log.length && copy.length > snapshot.version
+  )
   await writer.put('dir/new', 'y')
-  while ((await reader.get('dir/new')) === null) await copy.update()
+  await grown
+  t.is((await reader.get('dir/new'))?.value, 'y')
   t.is(await snapshot.get('dir/new'), null)
   const changed: string[] = []
   for await (const { key } of reader.diff(snapshot.version)) changed.push(key)
