@@ -20,6 +20,32 @@ export { createKeyPair, type KeyPair } from './crypto/key-pair.ts'
 export type { PassphraseCost } from './crypto/passphrase.ts'
 export type { Env } from './env.ts'
 export * from './errors.ts'
+export type { CheckpointOptions } from './keyvalue/checkpoints.ts'
+export type { Entry } from './keyvalue/entry.ts'
+export type {
+  Child,
+  DiffEntry,
+  DiffOptions,
+  EntriesOptions,
+  HistoryOptions,
+  KeyEntry,
+  ListOptions,
+  OperationEntry,
+  RangeOptions
+} from './keyvalue/iterators.ts'
+export type { KeyEncoding, KeyEncodingName } from './keyvalue/key.ts'
+export { KeyValue } from './keyvalue/keyvalue.ts'
+export type {
+  BatchOperation,
+  CheckpointPolicy,
+  DeleteOptions,
+  KeyValueOptions,
+  PutOptions,
+  ReadOptions,
+  SubOperation
+} from './keyvalue/options.ts'
+export type { KeyValueStats } from './keyvalue/stats.ts'
+export type { VersionChange } from './keyvalue/watch.ts'
 export { LogBatch } from './log/batch.ts'
 export { type BlockCipher, blockKeyOf, type Encryption } from './log/block-cipher.ts'
 export type { BlockStream, BlockStreamOptions } from './log/block-stream.ts'

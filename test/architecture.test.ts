@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // storage: the files of a store; core: keys of logs; mux and replication: whether a peer may have a log that it opens.
   store: ['util', 'crypto', 'storage', 'core', 'secret-stream', 'mux', 'replication', 'log'],
   backup: ['util', 'crypto', 'merkle', 'core', 'storage', 'log'],
+  keyvalue: ['util', 'crypto', 'log'],
   // The shape of npm hypercore and corestore over a log and a store: types and names of all that they are made of.
   hypercore: [
     'util',
@@ -77,6 +78,8 @@ const MAX_LINES = 350
 const LONGER: Record<string, string> = {
   'hypercore/hypercore.ts':
     'the public face of a session in the shape of Hypercore: a method for each verb',
+  'keyvalue/keyvalue.ts':
+    'the public face of a store: a method for each verb, half of it what they promise',
   'core/core.ts': 'the facade of one log: a method for each thing that can be asked of it',
   'log/log.ts': 'the public face of a log: a method for each verb, half of it what they promise'
 }

@@ -4,6 +4,7 @@ import sodium from 'sodium-native'
 
 export const HASH_BYTES = 32
 export const LONG_HASH_BYTES = 64
+export const SHORT_HASH_BYTES = 16
 /** Bodies up to here are copied behind their head and hashed in one part, which is faster than two. */
 const SCRATCH_BODY_BYTES = 4096
 const MAX_HEAD_BYTES = 128
@@ -27,6 +28,11 @@ export function hash(input: Uint8Array, key?: Uint8Array): Uint8Array {
   if (key === undefined) sodium.crypto_generichash(output, input)
   else sodium.crypto_generichash(output, input, key)
   return output
+}
+
+/** BLAKE2b-128, keyed (16 to 64 bytes), into 16 bytes that the caller brings. */
+export function shortHashInto(output: Uint8Array, input: Uint8Array, key: Uint8Array): void {
+  sodium.crypto_generichash(output, input, key)
 }
 
 /** BLAKE2b-256 over the parts in order, keyed if a key is given. */

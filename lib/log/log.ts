@@ -9,6 +9,7 @@ import type { RepairOptions, RepairReport } from '../core/rescue/repair.ts'
 import type { SalvageReport } from '../core/rescue/salvage.ts'
 import type { Seal } from '../core/writer.ts'
 import type { KeyPair } from '../crypto/key-pair.ts'
+import type { Env } from '../env.ts'
 import { StateError, UnavailableError } from '../errors.ts'
 import type { Proof, ProofRequest } from '../merkle/proof.ts'
 import type { Mux } from '../mux/mux.ts'
@@ -156,6 +157,11 @@ export class Log<T = Uint8Array> extends Resource {
     return this.#snapshot === null && this.#core.writable
   }
 
+  /** Clock, timers and chance: what is built on the log uses the same, so that it runs in simulated time, too. */
+  get env(): Env {
+    return this.#opened.env
+  }
+
   /** Who may sign; null as long as only the key is known. */
   get manifest(): Manifest | null {
     return this.#core.manifest
@@ -252,6 +258,18 @@ export class Log<T = Uint8Array> extends Resource {
   /** The block's value if it is here, else null; asks nobody. @throws StorageError READ_FAILED, CORRUPT */
   read(index: number, options: WaitOptions = {}): Promise<T | null> {
     return this.get(index, { ...options, wait: false })
+  }
+
+  /**
+   * The block's value if it can be had at once, without waiting for a disk's queue; null: use get or read.
+   * @throws StorageError READ_FAILED, CORRUPT; UnavailableError NOT_AVAILABLE past the end of a snapshot
+   */
+  peek(index: number): T | null {
+    checkInteger(index, 0, 'peek: index')
+    this.assertOpen('log')
+    this.#snapshot?.check(index)
+    const block = this.#plain(index, this.#core.readNow(index))
+    return block === null ? null : decodeBlock(this.#encoding, index, block)
   }
 
   /** Whether all blocks of [start, end) are here; end is start + 1 by default. At once, from memory. */
