@@ -292,8 +292,16 @@ class NodeWriter {
   }
 }
 
+/** Up to 24 bits fit into a word with those before them in their first byte. */
+const SHIFT_BITS = 24
+
 /** Into zeroed bytes from `at` on. */
 function writeBits(at: number, start: number, value: number, width: number): void {
+  if (width <= SHIFT_BITS) {
+    let first = at + (start >>> 3)
+    for (let word = value << (start & 7); word !== 0; word >>>= 8) scratch[first++]! |= word & 0xff
+    return
+  }
   let rest = value
   let bit = start
   let left = width

@@ -1,6 +1,7 @@
 // Change: operations applied to the newest version, in memory, before they are appended as one group
 // (spec hamt.md section 7.4).
 import { StateError } from '../errors.ts'
+import { toLatin1 } from '../util/bytes.ts'
 import type { Deletion } from './fragment.ts'
 import { checkKey, type Key } from './key.ts'
 import type { Path, Paths } from './path.ts'
@@ -92,7 +93,7 @@ export class Change {
 
   /** Whether an operation on that key was applied. */
   touches(key: Key): boolean {
-    return this.#touched.has(nameOf(this.#paths.pathOf(key)))
+    return this.#touched.has(toLatin1(this.#paths.pathOf(key)))
   }
 
   /** @throws StateError COLLISION; ArgumentError KEY_INVALID; FormatError. Nothing was changed then. */
@@ -100,7 +101,7 @@ export class Change {
     const { key, value } = operation
     if (this.#paths.isOrdered) checkKey(key, true)
     const path = this.#paths.pathOf(key)
-    const name = nameOf(path)
+    const name = toLatin1(path)
     const isConditional = hasCondition(operation)
     const current =
       isConditional || value === null ? yield* this.#editor.find(this.root, key, path) : null
@@ -152,10 +153,6 @@ function* holds({ ifAbsent, ifVersion, test }: Condition, current: TrieLeaf | nu
   if (ifAbsent === true && current !== null) return false
   if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0)) return false
   return test === undefined || (yield* test(current))
-}
-
-function nameOf(path: Path): string {
-  return String.fromCharCode(...path)
 }
 
 export function conditionFailed(): StateError {

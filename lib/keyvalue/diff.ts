@@ -1,5 +1,6 @@
 // Diff: the keys whose entries differ between two versions, in path order. Subtrees that both share are passed over, so it
 // costs what changed, not what there is (spec hamt.md section 6.7).
+import { toLatin1 } from '../util/bytes.ts'
 import { type Bound, comparePaths, intervalBelow } from './bounds.ts'
 import { historyOf, leafWrittenIn, type Found as Operation } from './history.ts'
 import { Iteration } from './iterate.ts'
@@ -207,7 +208,7 @@ function* netOperations(from: number, to: number, paths: Paths): Walk<Net[]> {
       continue
     }
     const next = netOf(found, paths)
-    const name = String.fromCharCode(...next.path)
+    const name = toLatin1(next.path)
     const known = net.get(name)
     if (known === undefined) net.set(name, next)
     else known.right = next.right

@@ -1,6 +1,6 @@
 // Paths: the string of symbols 0..15 that leads to a key. No key's path begins another's (spec hamt.md section 3).
 import { SHORT_HASH_BYTES, shortHashInto } from '../crypto/hash.ts'
-import { allocate } from '../util/bytes.ts'
+import { allocate, toLatin1 } from '../util/bytes.ts'
 import { COMPONENT_SYMBOLS, DIGEST_SYMBOLS, ORDERED_BYTE_SYMBOLS } from './constants.ts'
 import type { Key } from './key.ts'
 
@@ -78,7 +78,7 @@ class HashedPaths implements Paths {
 
   #knownDigest(component: Uint8Array): Uint8Array {
     if (component.byteLength > MAX_KNOWN_BYTES) return this.#hash(component)
-    const name = String.fromCharCode(...component)
+    const name = toLatin1(component)
     let digest = this.#known.get(name)
     if (digest === undefined) {
       if (this.#known.size >= MAX_KNOWN_DIGESTS) this.#known.clear()

@@ -41,6 +41,11 @@ export function toUtf8(bytes: Uint8Array): string {
   return b4a.toString(bytes, 'utf-8')
 }
 
+/** One character per byte: a name for maps. */
+export function toLatin1(bytes: Uint8Array): string {
+  return b4a.toString(bytes, 'latin1')
+}
+
 export function fromUtf8(text: string): Uint8Array {
   return b4a.from(text, 'utf-8')
 }
