@@ -45,6 +45,7 @@ export type {
   SubOperation
 } from './keyvalue/options.ts'
 export type { KeyValueStats } from './keyvalue/stats.ts'
+export { type ProvenEntries, type ProvenEntry, verifyProof } from './keyvalue/verify-proof.ts'
 export type { VersionChange } from './keyvalue/watch.ts'
 export { LogBatch } from './log/batch.ts'
 export { type BlockCipher, blockKeyOf, type Encryption } from './log/block-cipher.ts'

@@ -35,7 +35,8 @@ const VALUES = [
   'shortenShare',
   'signDraft',
   'verifyBundle',
-  'verifyConflict'
+  'verifyConflict',
+  'verifyProof'
 ]
 
 const TYPES = [
@@ -98,6 +99,8 @@ const TYPES = [
   'PeerStatus',
   'Proof',
   'ProofRequest',
+  'ProvenEntries',
+  'ProvenEntry',
   'PutOptions',
   'RandomAccess',
   'RangeOptions',

@@ -73,3 +73,5 @@ export const TIER_FACTOR = 2
 export const MAX_AUTOMATIC_KEYS = 13_000_000
 /** A subtree up to so many bytes may be one page of a checkpoint. */
 export const MAX_WHOLE_BYTES = 32_768
+/** Keys of one portable proof. */
+export const MAX_PROVEN_KEYS = 256

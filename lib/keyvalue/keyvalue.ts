@@ -42,6 +42,7 @@ import {
   type PutOptions,
   type ReadOptions
 } from './options.ts'
+import { proveKeys } from './prove.ts'
 import { type KeyValueStats, statsOf } from './stats.ts'
 import type { Walk } from './walk.ts'
 import { type VersionChange, Watcher } from './watch.ts'
@@ -295,6 +296,19 @@ export class KeyValue<K = string, V = Uint8Array> extends Resource {
     checkGetOptions(options, 'metadata')
     this.assertOpen('store')
     return (await this.#parts.opened.header(options))?.metadata ?? null
+  }
+
+  /**
+   * A few KB that show whoever knows the log's key what this version says about keys: their entries, or that they are not
+   * there; see verifyProof. Not of encrypted logs: who checks it would have to read them.
+   * @throws ArgumentError INVALID_ARGUMENT (more than 256 keys, or an encrypted log); UnavailableError NOT_AVAILABLE if the
+   *   store is empty, or the log's tree is not known well enough here; as get
+   */
+  async prove(keys: readonly K[], options: ReadOptions = {}): Promise<Uint8Array> {
+    checkGetOptions(options, 'prove')
+    const { opened, coder, view } = this.#reading()
+    const components = keys.map((key) => coder.componentsOf(key))
+    return await proveKeys(opened, view, components, options)
   }
 
   protected override async onClose(): Promise<void> {

@@ -54,7 +54,7 @@ export class OpenedKeyValue extends Resource implements WriterStore {
   async header(options: ReadOptions = {}): Promise<Header | null> {
     if (this.#header !== null) return this.#header
     if (this.log.length === 0) return null
-    const header = readHeader(await this.#block0(options))
+    const header = readHeader(await this.header0(options))
     this.#assertWanted(header)
     this.#paths ??= pathsOf(header)
     this.#header = header
@@ -180,7 +180,8 @@ export class OpenedKeyValue extends Resource implements WriterStore {
     return found as R
   }
 
-  async #block0(options: ReadOptions): Promise<Uint8Array> {
+  /** Block 0 as it is. @throws as Log.get */
+  async header0(options: ReadOptions): Promise<Uint8Array> {
     return this.blocks.now(0) ?? (await this.blocks.fetch(0, options))
   }
 
